@@ -1,0 +1,1 @@
+"""Snapforge: photos and prompts become finished pictures and 3D models."""

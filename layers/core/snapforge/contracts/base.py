@@ -1,0 +1,16 @@
+"""The common base of everything that crosses between control plane and workers."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+CONTRACT = 1
+"""The contract that is written. Readers accept CONTRACT and CONTRACT - 1."""
+
+Kind = Literal["image", "scene"]
+
+
+class Contract(BaseModel):
+    """A frozen message. Unknown fields are ignored, so that an older reader survives a newer writer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")

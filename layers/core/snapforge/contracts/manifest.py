@@ -1,0 +1,66 @@
+"""The work order that Dispatch writes to S3 and a worker reads: `s3://<assets>/runs/<job>/<run>/<attempt>/manifest.json`."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from snapforge.contracts.base import CONTRACT, Contract
+
+
+class ImageWork(Contract):
+    """A prompt to be drawn `count` times. Picture i is made with seed `seed + i`."""
+
+    kind: Literal["image"] = "image"
+    model: str
+    prompt: str
+    negative_prompt: str = ""
+    width: int
+    """Pixels, a multiple of 16."""
+    height: int
+    steps: int
+    guidance: float
+    seed: int
+    count: int
+
+
+class Photo(Contract):
+    """One checked photo of a capture."""
+
+    uri: str
+    """s3:// address of the upright sRGB JPEG or PNG (alpha kept) made on arrival."""
+    name: str
+    """The customer's file name, for messages."""
+    width: int
+    height: int
+    focal_px: float | None = None
+    """Focal length in pixels of this file, from EXIF, where it was known."""
+
+
+class SceneWork(Contract):
+    """Photos to become a textured model."""
+
+    kind: Literal["scene"] = "scene"
+    photos: tuple[Photo, ...]
+    preset: Literal["draft", "standard"]
+    usdz: bool = True
+    seed: int = 0
+
+
+class Manifest(Contract):
+    """One attempt's work order."""
+
+    contract: int = CONTRACT
+    job_id: str
+    run: int
+    """The customer's try, from 1."""
+    attempt: int
+    """The engine's try within the run, from 1."""
+    deadline: AwareDatetime
+    reports_queue_url: str
+    output_uri: str
+    """s3:// prefix, ends with '/': the attempt's own. It is claimed by `claim.json` with If-None-Match: *."""
+    resume_uri: str | None = None
+    """The prefix of an earlier attempt of this run whose checkpoints may be used."""
+    reduced: bool = False
+    """Set after out-of-memory: use the next smaller settings."""
+    work: Annotated[ImageWork | SceneWork, Field(discriminator="kind")]

@@ -1,0 +1,80 @@
+"""What an attempt leaves behind: result.json under its prefix."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from snapforge.contracts.base import CONTRACT, Contract
+
+Role = Literal["picture", "model_glb", "model_usdz", "preview", "report"]
+
+
+class ResultFile(Contract):
+    """One file under the attempt's prefix."""
+
+    name: str
+    """Relative to the prefix, e.g. `picture-00.png`, `model.glb`."""
+    role: Role
+    media_type: str
+    bytes: int
+    sha256: str
+    """Lower-case hex."""
+    width: int | None = None
+    height: int | None = None
+    seed: int | None = None
+
+
+class StageTime(Contract):
+    """Wall time and peak memory of one stage."""
+
+    stage: str
+    seconds: float
+    peak_mib: int
+
+
+class Usage(Contract):
+    """What the attempt used, for the cost receipt."""
+
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    compute_seconds: float
+    """Seconds the machine was busy for this job, over all entries of the attempt."""
+    device: str
+    """`cpu`, or the GPU's name."""
+    instance_type: str
+    """EC2 type from the instance metadata, or `local`."""
+    interruptions: int = 0
+    stages: tuple[StageTime, ...] = ()
+
+
+class SceneQuality(Contract):
+    """The quality report of a scene."""
+
+    photos_given: int
+    photos_registered: int
+    reprojection_error_px: float
+    psnr_object_db: float
+    """Object pixels only, on views held out of training."""
+    held_out_views: int
+    faces: int
+    texture_px: int
+    masks: str
+    """`alpha`, `grabcut` or `none`."""
+    notes: tuple[str, ...] = ()
+
+
+class Result(Contract):
+    """The content of result.json."""
+
+    contract: int = CONTRACT
+    job_id: str
+    run: int
+    attempt: int
+    engine: str
+    """e.g. `diffusers:flux` or `nerfstudio:small-field`."""
+    model: str
+    files: tuple[ResultFile, ...]
+    usage: Usage
+    quality: SceneQuality | None = None
+    notes: tuple[str, ...] = ()
+    """Plain words for the customer, e.g. that a stand-in model drew noise."""

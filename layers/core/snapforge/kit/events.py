@@ -1,0 +1,20 @@
+"""Events: news of a context, written in the same transaction as the change (outbox) and told on the bus."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from snapforge.kit import clock, ids
+
+
+class Event(BaseModel):
+    """`type` is past tense, `job.succeeded`. `data` is small: ids and what a mail or a webhook needs at once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    id: str = Field(default_factory=lambda: ids.new("event"))
+    at: datetime = Field(default_factory=clock.now)
+    org_id: str
+    data: dict[str, Any] = {}
