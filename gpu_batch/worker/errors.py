@@ -1,0 +1,97 @@
+"""The ways in which an attempt can end without its result, and the exit code of each.
+
+`code` is stable snake_case and reaches the customer through the job; `fix` says what the customer can do, empty where nothing.
+"""
+
+from enum import IntEnum
+
+from snapforge.contracts.reports import FailureCategory
+
+
+class Exit(IntEnum):
+    """Exit codes (sysexits.h). Batch's evaluateOnExit maps them: only TRY_AGAIN is worth another entry."""
+
+    DONE = 0
+    BAD_MANIFEST = 64
+    INPUT = 65
+    BUG = 70
+    TRY_AGAIN = 75
+
+
+# A deadline ends with INPUT: it must neither be retried nor page anybody.
+_EXITS = {
+    FailureCategory.input: Exit.INPUT,
+    FailureCategory.insufficient_quality: Exit.INPUT,
+    FailureCategory.transient: Exit.TRY_AGAIN,
+    FailureCategory.out_of_memory: Exit.TRY_AGAIN,
+    FailureCategory.deadline: Exit.INPUT,
+    FailureCategory.canceled: Exit.INPUT,
+    FailureCategory.bug: Exit.BUG,
+}
+
+
+class WorkerError(Exception):
+    """An end that is told to the control plane as `Failed`."""
+
+    def __init__(self, category: FailureCategory, code: str, message: str, fix: str = "") -> None:
+        super().__init__(f"{code}: {message}")
+        self.category = category
+        self.code = code
+        self.message = message
+        self.fix = fix
+
+    @property
+    def exit(self) -> Exit:
+        """The process's exit code for this failure."""
+        return _EXITS[self.category]
+
+
+class InputError(WorkerError):
+    """The customer's material cannot work; another try would end the same way."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        super().__init__(FailureCategory.input, code, message, fix)
+
+
+class QualityError(WorkerError):
+    """Finished, but under the promised thresholds. The results added so far are delivered as a partial result."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        super().__init__(FailureCategory.insufficient_quality, code, message, fix)
+
+
+class TransientError(WorkerError):
+    """The surroundings failed (network, throttling, disk): a later try may work."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(FailureCategory.transient, code, message)
+
+
+class OutOfMemory(WorkerError):
+    """The machine's or the GPU's memory did not suffice; the next attempt gets `reduced` settings."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(FailureCategory.out_of_memory, "out_of_memory", message)
+
+
+class Interrupted(WorkerError):
+    """The process was asked to stop (SIGTERM): checkpoints are kept, another entry goes on from them."""
+
+    def __init__(self) -> None:
+        super().__init__(FailureCategory.transient, "interrupted", "The machine was taken away while it worked.")
+
+
+class DeadlineError(WorkerError):
+    """The manifest's deadline passed while the attempt was at work."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            FailureCategory.deadline, "deadline", "The job ran out of its time.", "Try again with fewer steps or photos."
+        )
+
+
+class BugError(WorkerError):
+    """Ours to mend: a broken installation or a case that should not exist."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(FailureCategory.bug, code, message)
