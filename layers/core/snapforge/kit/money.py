@@ -21,7 +21,7 @@ class Money:
 
 
 def parse(text: str, currency: str) -> Money:
-    """`parse("19.99", "EUR")` → 1999 cents. ValueError for more digits than the currency has, or anything no decimal."""
+    """`parse("19.99", "EUR")` → 1999 cents. ValueError: too many digits, or no decimal."""
     exponent = EXPONENTS[currency]
     try:
         value = Decimal(text)

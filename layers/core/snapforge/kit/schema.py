@@ -9,7 +9,7 @@ from snapforge.kit import clock
 
 
 class Schema(BaseModel):
-    """What a client sends or gets. Unknown members are refused, so that a misspelt one is an error and not a silence."""
+    """What a client sends or gets. Unknown members are refused, so that a misspelt one is an error, not silence."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True, str_strip_whitespace=False)
 
