@@ -65,11 +65,28 @@ def find(row: type[R], pk: str, sk: str, *, consistent: bool = True) -> R | None
         return None
 
 
+class Stale(Exception):
+    """A row changed between reading and writing. What was decided on it must be decided again."""
+
+
+T = TypeVar("T")
+
+
+def retried(decide_and_write: Callable[[], T]) -> T:
+    """Run a read-decide-write again, with jitter, while it raises Stale; Unavailable (503) after 12 tries."""
+    for attempt in range(12):
+        try:
+            return decide_and_write()
+        except Stale:
+            time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))
+    raise Unavailable("Many requests change the same row.")
+
+
 class Transaction:
     """Writes of one or more contexts that happen together or not at all.
 
-    The opener calls `commit()`; each service adds its parts. A part's `failed` makes the error that the caller sees when
-    that part's condition does not hold; of several, the part added first speaks. At most 100 parts (ValueError).
+    The opener calls `commit()`; each service adds its parts. A part's `failed` makes the error that the caller sees
+    when that part's condition does not hold; of several, the part added first speaks. At most 100 parts (ValueError).
     """
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ def now() -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """`2026-11-21T02:20:00.123456Z`: fixed width, so that texts sort as times do. Needs an aware moment (ValueError)."""
+    """`2026-11-21T02:20:00.123456Z`: fixed width, sorts as times do. ValueError for a naive one."""
     if moment.tzinfo is None:
         raise ValueError("a naive datetime has no place on the time line; use clock.now()")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
