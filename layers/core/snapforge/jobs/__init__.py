@@ -1,0 +1,1 @@
+"""Render jobs: quotes, runs and attempts, the workflow's steps, reports, deadlines."""
