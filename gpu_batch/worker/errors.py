@@ -1,9 +1,14 @@
 """The ways in which an attempt can end without its result, and the exit code of each.
 
-`code` is stable snake_case and reaches the customer through the job; `fix` says what the customer can do, empty where nothing.
+`code` is stable snake_case and reaches the customer through the job; `fix` says what the customer can do,
+empty where nothing.
 """
 
+import errno
+from collections.abc import Iterator
 from enum import IntEnum
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from snapforge.contracts.reports import FailureCategory
 
@@ -86,7 +91,10 @@ class DeadlineError(WorkerError):
 
     def __init__(self) -> None:
         super().__init__(
-            FailureCategory.deadline, "deadline", "The job ran out of its time.", "Try again with fewer steps or photos."
+            FailureCategory.deadline,
+            "deadline",
+            "The job ran out of its time.",
+            "Try again with fewer steps or photos.",
         )
 
 
@@ -95,3 +103,53 @@ class BugError(WorkerError):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(FailureCategory.bug, code, message)
+
+
+class BadManifest(BugError):
+    """The work order cannot be read, so no entry of this Batch job ever will."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_manifest", message)
+
+    @property
+    def exit(self) -> Exit:
+        """Its own code: evaluateOnExit and operators tell it from a bug in the engines."""
+        return Exit.BAD_MANIFEST
+
+
+# Native libraries lose errno and keep the text of strerror(3); torch.save keeps neither.
+_FULL_DISK_TEXTS = ("No space left on device", "File too large", "PytorchStreamWriter failed writing")
+_MEMORY_TEXTS = ("can't allocate memory", "CUDA out of memory", "CUDA error: out of memory")
+
+
+def explain(error: BaseException) -> WorkerError:
+    """What an exception that a stage let through means for the job; what nobody foresaw is a bug."""
+    for cause in _causes(error):
+        if meaning := _meaning(cause):
+            return meaning
+    return BugError("unexpected_error", f"{type(error).__name__}: {error}")
+
+
+def _meaning(cause: BaseException) -> WorkerError | None:
+    if isinstance(cause, WorkerError):
+        return cause
+    text = str(cause)
+    full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    if full or (isinstance(cause, OSError | RuntimeError) and any(known in text for known in _FULL_DISK_TEXTS)):
+        return TransientError("disk_full", "The worker's disk is full.")
+    # torch.OutOfMemoryError by name: the frame does not import torch.
+    out = isinstance(cause, MemoryError) or type(cause).__name__ == "OutOfMemoryError"
+    if out or (isinstance(cause, RuntimeError) and any(known in text for known in _MEMORY_TEXTS)):
+        return OutOfMemory(text or "The machine's memory did not suffice.")
+    if isinstance(cause, BotoCoreError | ClientError | ConnectionError | TimeoutError):
+        return TransientError("network", text)
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,8 +1,9 @@
 """What a stage is, and what it may ask of the frame that runs it.
 
-A kind of job is a tuple `STAGES` in `worker.stages.<kind>`, beside `describe(context) -> (engine, model)` for the result.
-The frame runs them in order. A process may be killed at any moment and enter again with an empty folder, so a stage that is
-worth keeping saves its outputs with `checkpoint` and gets them back with `restore`.
+A kind of job is a tuple `STAGES` in `worker.stages.<kind>`, beside `describe(context) -> (engine, model)` for the
+result, which must work at any time, before the first stage too. The frame runs them in order. A process may be killed
+at any moment and enter again with an empty folder, so a stage that is worth keeping saves its outputs with `checkpoint`
+and gets them back with `restore`.
 """
 
 import threading
@@ -57,7 +58,7 @@ class Context(Protocol):
         ...
 
     def restore(self, name: str, to: Path) -> bool:
-        """Bring back what `checkpoint(name, …)` kept, to the path `to`. False (and nothing written) where there is none."""
+        """Bring back what `checkpoint(name, …)` kept, to the path `to`. False, and nothing written, where none is."""
         ...
 
     def add_result(
@@ -95,4 +96,4 @@ class Stage:
     weight: float
     run: Callable[[Context], None]
     done: Callable[[Context], bool] | None = None
-    """Asked before `run`: restores the stage's outputs and says True where an earlier entry finished it. None: always run."""
+    """Asked before `run`: restores the outputs and says True where an earlier entry finished. None: always run."""

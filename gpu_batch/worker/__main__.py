@@ -1,0 +1,7 @@
+"""`python -m worker`: the container's entry point."""
+
+import sys
+
+from worker.run import main
+
+sys.exit(main())

@@ -1,0 +1,96 @@
+"""Which engine does what, and on which device. Stages ask here; the engines' modules are imported only when chosen."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from worker.errors import BugError
+
+Device = Literal["cuda", "cpu"]
+OnStep = Callable[[int, int], None]
+"""Called after each denoising step with (steps done, steps); may raise to stop the drawing."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What one picture shall be. Sizes in pixels, multiples of 16."""
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    steps: int
+    guidance: float
+
+
+class ImageEngine(Protocol):
+    """Draws pictures with one loaded model."""
+
+    name: str
+    """For the result, e.g. `diffusers:flux`."""
+    notes: tuple[str, ...]
+    """Plain words about what this model cannot do, or that it is a stand-in."""
+
+    def draw(self, drawing: Drawing, seed: int, on_step: OnStep) -> Any:
+        """One picture as a `PIL.Image.Image` in RGB. Equal drawings, seeds and devices give equal bytes."""
+        ...
+
+    def ignored(self, drawing: Drawing) -> Sequence[str]:
+        """Notes on wishes of the drawing that this model does not know."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One engine. `module` has `load(folder, device, *, reduced)`; `families` are the model classes that it reads."""
+
+    name: str
+    capability: Literal["text-to-image"]
+    module: str
+    families: frozenset[str]
+
+
+REGISTRY = (
+    Entry(
+        "diffusers:flux",
+        "text-to-image",
+        "worker.engines.image.flux",
+        frozenset({"FluxPipeline", "Flux2KleinPipeline", "Flux2Pipeline"}),
+    ),
+)
+
+
+def choose(capability: str, family: str) -> Entry:
+    """The engine that reads a model of class `family`. Raises BugError where none does."""
+    for entry in REGISTRY:
+        if entry.capability == capability and family in entry.families:
+            return entry
+    known = ", ".join(sorted(name for entry in REGISTRY if entry.capability == capability for name in entry.families))
+    raise BugError("model_not_supported", f"No engine for {capability} reads {family} models; known are {known}.")
+
+
+def model_family(folder: Path) -> str:
+    """The pipeline class that a diffusers model's index names. Raises BugError where there is no such index."""
+    try:
+        return str(json.loads((folder / "model_index.json").read_text())["_class_name"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BugError("model_unreadable", f"{folder} is no diffusers model: {error}") from error
+
+
+def load_image_engine(entry: Entry, folder: Path, device: Device, *, reduced: bool) -> ImageEngine:
+    """The engine with the model of `folder` loaded on `device`."""
+    module = import_module(entry.module)
+    engine: ImageEngine = module.load(folder, device, reduced=reduced)
+    return engine
+
+
+@cache
+def device() -> Device:
+    """`cuda` where torch sees a GPU, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,1 @@
+"""Image engines: torch and diffusers are imported below here only."""

@@ -1,0 +1,194 @@
+"""From a pycolmap model to the normalised frame: upright, centred, the object filling a box of side two.
+
+Reads `photos/` and `masks/`, writes `views/<index>.png` and `views.json`.
+"""
+
+import pathlib
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pycolmap
+
+from snapforge.contracts.manifest import Photo
+from worker.engines.scene import photos, views
+from worker.engines.scene.masks import Kind, Mask
+from worker.engines.scene.poses import Model
+from worker.engines.scene.views import Array, Capture, View
+from worker.errors import InputError
+
+_CARVE = 72
+_MARGIN = 0.06
+
+
+def build(
+    folder: pathlib.Path,
+    model: Model,
+    given: Sequence[Photo],
+    paths: Sequence[pathlib.Path],
+    masks: Sequence[Mask | None],
+    kind: Kind,
+    longest: int,
+    tick: Callable[[float], None],
+) -> Capture:
+    """Undistort the registered photos, bring everything into the normalised frame and write it down.
+
+    Raises:
+        InputError: `object_not_found` where the masks of the photos have no common part.
+    """
+    (folder / "views").mkdir(exist_ok=True)
+    reconstruction = model.reconstruction
+    by_name = {path.name: index for index, path in enumerate(paths)}
+    images = sorted((reconstruction.images[i] for i in reconstruction.reg_image_ids()), key=lambda image: image.name)
+    if kind != "none":
+        images = [image for image in images if masks[by_name[image.name]] is not None]
+    posed, alphas = [], []
+    for number, image in enumerate(images):
+        index = by_name[image.name]
+        pixels = photos.read(paths[index])
+        pixels[..., 3] = 255 if kind == "none" else masks[index]
+        flat, focal, centre = _undistort(pixels, image.camera, longest)
+        photos.write(folder / "views" / f"{index:03d}.png", flat)
+        alphas.append(flat[..., 3])
+        size = (flat.shape[1], flat.shape[0])
+        posed.append(View(index, given[index].name, _pose(image), focal, centre, *size, _is_held_out(number, len(images))))
+        tick(0.8 * (number + 1) / len(images))
+    points = _points(reconstruction, posed, alphas, kind)
+    turn = _upright(posed)
+    posed, points = [_moved(view, turn, np.zeros(3), 1.0) for view in posed], points @ turn.T
+    low, high = _carved(posed, alphas, points) if kind != "none" else _sparse_box(posed, points)
+    centre_, scale = (low + high) / 2, 2.0 / float((high - low).max())
+    capture = Capture(
+        tuple(_moved(view, np.eye(3), centre_, scale) for view in posed),
+        (low - centre_) * scale,
+        (high - centre_) * scale,
+        kind,
+        (points - centre_) * scale,
+        float(reconstruction.compute_mean_reprojection_error()),
+        model.method,
+    )
+    views.save(folder, capture)
+    return capture
+
+
+def _is_held_out(number: int, count: int) -> bool:
+    """One view in eight, away from the ends of the walk; none of fewer than ten."""
+    return count >= 10 and number % 8 == 4
+
+
+def _pose(image: pycolmap.Image) -> Array:
+    pose = np.eye(4)
+    pose[:3] = image.cam_from_world().inverse().matrix()
+    return pose
+
+
+def _undistort(
+    pixels: photos.Image, camera: pycolmap.Camera, longest: int
+) -> tuple[photos.Image, tuple[float, float], tuple[float, float]]:
+    """Pinhole pixels at most `longest`, focal lengths and principal point (pixels)."""
+    height, width = pixels.shape[:2]
+    f, cx, cy, k = camera.params
+    matrix = np.array([[f, 0, cx - 0.5], [0, f, cy - 0.5], [0, 0, 1]])
+    corner = np.hypot(width, height) / 2 / f
+    if abs(k) * corner**3 * f > 0.2:
+        maps = cv2.initUndistortRectifyMap(matrix, np.array([k, 0, 0, 0]), None, matrix, (width, height), cv2.CV_32FC1)
+        pixels = np.asarray(cv2.remap(pixels, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    small = photos.shrink(pixels, longest)
+    sx, sy = small.shape[1] / width, small.shape[0] / height
+    return small, (f * sx, f * sy), (cx * sx, cy * sy)
+
+
+def _points(
+    reconstruction: pycolmap.Reconstruction, posed: list[View], alphas: list[Mask], kind: Kind
+) -> npt.NDArray[np.float64]:
+    """Sparse points seen at least three times, and, with masks, inside nearly all of them."""
+    kept = [point.xyz for point in reconstruction.points3D.values() if point.track.length() >= 3 and point.error < 2]
+    points = np.array(kept, np.float64).reshape(-1, 3)
+    if kind == "none" or not len(points):
+        return points
+    outside = sum(_outside(view, alpha, points).astype(int) for view, alpha in zip(posed, alphas, strict=True))
+    return points[outside <= max(1, len(posed) // 10)]
+
+
+def _outside(view: View, alpha: Mask, points: Array) -> npt.NDArray[np.bool_]:
+    inside = _framed(view, points)
+    u, v, _ = view.project(points)
+    result = np.zeros(len(points), bool)
+    result[inside] = alpha[v[inside].astype(int), u[inside].astype(int)] < 128
+    return result
+
+
+def _framed(view: View, points: Array) -> npt.NDArray[np.bool_]:
+    u, v, depth = view.project(points)
+    return np.asarray((depth > 0) & (u >= 0) & (v >= 0) & (u < view.width) & (v < view.height))
+
+
+def _upright(posed: list[View]) -> Array:
+    """The rotation that brings the mean of the cameras' up to +z: people hold cameras level."""
+    up = -np.mean([view.pose[:3, 1] for view in posed], axis=0)
+    if np.linalg.norm(up) < 0.2:
+        return np.eye(3)
+    z = up / np.linalg.norm(up)
+    helper = np.eye(3)[int(np.argmin(np.abs(z)))]
+    x = np.cross(helper, z)
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(z, x), z])
+
+
+def _moved(view: View, turn: Array, centre: Array, scale: float) -> View:
+    pose = view.pose.copy()
+    pose[:3, :3] = turn @ pose[:3, :3]
+    pose[:3, 3] = (turn @ pose[:3, 3] - centre) * scale
+    return View(
+        view.index, view.name, pose, view.focal, view.centre, view.width, view.height, view.held_out
+    )
+
+
+def _carved(posed: list[View], alphas: list[Mask], points: Array) -> tuple[Array, Array]:
+    """The box of what all silhouettes allow, carved out of a generous box round the sparse points."""
+    low, high = np.percentile(points, [1, 99], axis=0) if len(points) >= 8 else _sight_box(posed)
+    allowed = max(1, len(posed) // 20)
+    for grow in (0.5, 0.12):
+        reach = (high - low).max()
+        low, high = low - grow * reach, high + grow * reach
+        steps = np.linspace(0, 1, _CARVE)
+        cells = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3) * (high - low) + low
+        outside = sum(_outside(view, alpha, cells).astype(np.int16) for view, alpha in zip(posed, alphas, strict=True))
+        framed = sum(_framed(view, cells).astype(np.int16) for view in posed)
+        kept = cells[(outside <= allowed) & (framed >= 0.5 * len(posed))]
+        if len(kept) < 20:
+            raise InputError(
+                "object_not_found",
+                "The outlines of the object in the photos do not agree with each other.",
+                "Keep the object whole in every photo, in front of one plain background, and do not move it.",
+            )
+        cell = (high - low) / (_CARVE - 1)
+        low, high = kept.min(0) - cell, kept.max(0) + cell
+    margin = _MARGIN * (high - low).max()
+    return low - margin, high + margin
+
+
+def _sight_box(posed: list[View]) -> tuple[Array, Array]:
+    focus, reach = _focus(posed)
+    return focus - reach / 3, focus + reach / 3
+
+
+def _focus(posed: list[View]) -> tuple[Array, float]:
+    """The point nearest to all optical axes, and the distance of the nearest camera to it."""
+    eyes = np.array([view.pose[:3, 3] for view in posed])
+    axes = np.array([view.pose[:3, 2] for view in posed])
+    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
+    focus = np.linalg.lstsq(across.sum(0), (across @ eyes[:, :, None]).sum(0)[:, 0], rcond=None)[0]
+    return focus, float(np.linalg.norm(eyes - focus, axis=1).min())
+
+
+def _sparse_box(posed: list[View], points: Array) -> tuple[Array, Array]:
+    """Without masks: the bulk of the sparse points near to what the cameras look at."""
+    focus, reach = _focus(posed)
+    near = points[np.linalg.norm(points - focus, axis=1) < 0.6 * reach]
+    if len(near) < 50:
+        return focus - 0.5 * reach, focus + 0.5 * reach
+    low, high = np.percentile(near, [2, 98], axis=0)
+    margin = 0.1 * (high - low).max()
+    return low - margin, high + margin

@@ -1,0 +1,150 @@
+"""Posed pinhole photos in the normalised frame: what every stage after `poses` works on.
+
+`views.json` and `views/<index>.png` (RGBA, undistorted, alpha = object or opaque).
+"""
+
+import json
+import pathlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.engines.scene import photos
+from worker.engines.scene.masks import Kind
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class View:
+    """One registered photo without distortion."""
+
+    index: int
+    """Number of the photo in the manifest."""
+    name: str
+    pose: Array
+    """World from camera (4, 4)."""
+    focal: tuple[float, float]
+    centre: tuple[float, float]
+    """Principal point in pixels; a pixel's middle lies at +0.5."""
+    width: int
+    height: int
+    held_out: bool
+
+    def project(self, points: Array) -> tuple[Array, Array, Array]:
+        """Columns, rows (pixels) and depth (N,) of world points (N, 3)."""
+        local = (points - self.pose[:3, 3]) @ self.pose[:3, :3]
+        depth = local[:, 2]
+        safe = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
+        u = self.focal[0] * local[:, 0] / safe + self.centre[0]
+        v = self.focal[1] * local[:, 1] / safe + self.centre[1]
+        return u, v, depth
+
+    def scaled(self, longest: int) -> "View":
+        """The same view with its longer side at most `longest`."""
+        factor = min(1.0, longest / max(self.width, self.height))
+        width, height = max(1, round(self.width * factor)), max(1, round(self.height * factor))
+        sx, sy = width / self.width, height / self.height
+        return View(
+            self.index,
+            self.name,
+            self.pose,
+            (self.focal[0] * sx, self.focal[1] * sy),
+            (self.centre[0] * sx, self.centre[1] * sy),
+            width,
+            height,
+            self.held_out,
+        )
+
+    def rays(self) -> tuple[Array, Array]:
+        """Origin (3,) and directions (H*W, 3) of unit depth along the camera's axis, row by row."""
+        v, u = np.mgrid[0 : self.height, 0 : self.width]
+        x = (u.ravel() + 0.5 - self.centre[0]) / self.focal[0]
+        y = (v.ravel() + 0.5 - self.centre[1]) / self.focal[1]
+        return self.pose[:3, 3], np.stack([x, y, np.ones_like(x)], 1) @ self.pose[:3, :3].T
+
+
+@dataclass(frozen=True)
+class Capture:
+    """All views, the box that holds the object, and where the poses came from."""
+
+    views: tuple[View, ...]
+    low: Array
+    high: Array
+    masks: Kind
+    points: Array
+    """Sparse points (N, 3) on the object."""
+    reprojection_px: float
+    method: str
+
+    @property
+    def training(self) -> tuple[View, ...]:
+        return tuple(view for view in self.views if not view.held_out)
+
+    @property
+    def held_out(self) -> tuple[View, ...]:
+        return tuple(view for view in self.views if view.held_out)
+
+    @property
+    def diagonal(self) -> float:
+        return float(np.linalg.norm(self.high - self.low))
+
+
+def image(folder: pathlib.Path, view: View) -> photos.Image:
+    """Pixels (H, W, 4) of the view at its own size."""
+    whole = photos.read(folder / "views" / f"{view.index:03d}.png")
+    return photos.shrink(whole, max(view.width, view.height))
+
+
+def save(folder: pathlib.Path, capture: Capture) -> None:
+    """Write `views.json`; the pictures are written by `normalise`."""
+    record = {
+        "views": [
+            {
+                "index": view.index,
+                "name": view.name,
+                "pose": view.pose.tolist(),
+                "focal": view.focal,
+                "centre": view.centre,
+                "width": view.width,
+                "height": view.height,
+                "held_out": view.held_out,
+            }
+            for view in capture.views
+        ],
+        "low": capture.low.tolist(),
+        "high": capture.high.tolist(),
+        "masks": capture.masks,
+        "points": np.round(capture.points, 5).tolist(),
+        "reprojection_px": capture.reprojection_px,
+        "method": capture.method,
+    }
+    (folder / "views.json").write_text(json.dumps(record))
+
+
+def load(folder: pathlib.Path) -> Capture:
+    """Read `views.json`."""
+    record = json.loads((folder / "views.json").read_text())
+    views = tuple(
+        View(
+            row["index"],
+            row["name"],
+            np.array(row["pose"]),
+            (row["focal"][0], row["focal"][1]),
+            (row["centre"][0], row["centre"][1]),
+            row["width"],
+            row["height"],
+            row["held_out"],
+        )
+        for row in record["views"]
+    )
+    return Capture(
+        views,
+        np.array(record["low"]),
+        np.array(record["high"]),
+        record["masks"],
+        np.array(record["points"]).reshape(-1, 3),
+        record["reprojection_px"],
+        record["method"],
+    )

@@ -1,0 +1,36 @@
+"""Fetching a scene's photos to the scratch folder."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+from snapforge.contracts.manifest import ImageWork, Photo, SceneWork
+from worker.errors import InputError
+from worker.storage import Missing, Storage, split
+
+_AT_ONCE = 8
+
+
+def fetch(storage: Storage, work: ImageWork | SceneWork, folder: Path) -> None:
+    """Download a scene's photos to `folder/photos/<index:03d>.<ext>`; an image job has none.
+
+    Raises InputError `photo_missing` where a photo is gone, TransientError where S3 cannot be reached.
+    """
+    if isinstance(work, ImageWork):
+        return
+    photos = folder / "photos"
+    photos.mkdir()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda numbered: _fetch_one(storage, numbered[1], numbered[0], photos), enumerate(work.photos)))
+
+
+def _fetch_one(storage: Storage, photo: Photo, index: int, photos: Path) -> None:
+    suffix = PurePosixPath(split(photo.uri)[1]).suffix.lower() or ".jpg"
+    to = photos / f"{index:03d}{suffix}"
+    try:
+        storage.download(photo.uri, to)
+    except Missing as error:
+        raise InputError(
+            "photo_missing", f"The photo {photo.name!r} is no longer stored.", "Upload this photo again."
+        ) from error
+    if to.stat().st_size == 0:
+        raise InputError("photo_empty", f"The photo {photo.name!r} is empty.", "Upload this photo again.")

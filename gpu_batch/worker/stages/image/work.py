@@ -1,0 +1,24 @@
+"""What the image stages share: the typed work order, and the names of pictures."""
+
+from pathlib import Path
+
+from snapforge.contracts.manifest import ImageWork
+from worker.errors import BugError
+from worker.stages.base import Context
+
+
+def image_work(context: Context) -> ImageWork:
+    """The work order of an image job."""
+    if not isinstance(context.work, ImageWork):
+        raise BugError("wrong_kind", f"An image stage was given {context.work.kind} work.")
+    return context.work
+
+
+def picture_name(index: int) -> str:
+    """The file name of picture `index`, also its checkpoint's name."""
+    return f"picture-{index:02d}.png"
+
+
+def pictures(context: Context) -> list[Path]:
+    """The paths of all pictures of the job, in order."""
+    return [context.folder / picture_name(index) for index in range(image_work(context).count)]

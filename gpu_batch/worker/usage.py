@@ -1,0 +1,123 @@
+"""What an attempt uses: seconds and peak memory by stage, the device, the instance type."""
+
+import contextlib
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from snapforge.contracts.results import StageTime, Usage
+from worker.workspace import Saved
+
+_IMDS = "http://169.254.169.254"
+_IMDS_TIMEOUT_S = 1.0
+
+
+class Meter:
+    """Counts on from what earlier entries of the attempt used (`before`). One stage at a time."""
+
+    def __init__(self, before: Saved) -> None:
+        self.started_at = before.started_at or datetime.now(UTC)
+        self._entered = time.monotonic()
+        self._compute_before = before.compute_seconds
+        self._stages = {stage.stage: stage for stage in before.stages}
+        self._current: tuple[str, float] | None = None
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the body's time and peak memory under `name`."""
+        _reset_peak()
+        self._current = (name, time.monotonic())
+        try:
+            yield
+        finally:
+            self._stages = {stage.stage: stage for stage in self.stages}
+            self._current = None
+
+    @property
+    def stages(self) -> tuple[StageTime, ...]:
+        """All stages so far, the running one with what it has used up to now."""
+        if self._current is None:
+            return tuple(self._stages.values())
+        name, since = self._current
+        before = self._stages.get(name, StageTime(stage=name, seconds=0.0, peak_mib=0))
+        now = StageTime(
+            stage=name,
+            seconds=round(before.seconds + time.monotonic() - since, 3),
+            peak_mib=max(before.peak_mib, _peak_mib()),
+        )
+        return tuple((self._stages | {name: now}).values())
+
+    @property
+    def compute_seconds(self) -> float:
+        """Seconds of all entries of the attempt."""
+        return round(self._compute_before + time.monotonic() - self._entered, 3)
+
+    def usage(self, interruptions: int) -> Usage:
+        """The receipt as of now."""
+        return Usage(
+            started_at=self.started_at,
+            ended_at=datetime.now(UTC),
+            compute_seconds=self.compute_seconds,
+            device=device_name(),
+            instance_type=instance_type(),
+            interruptions=interruptions,
+            stages=self.stages,
+        )
+
+
+def device_name() -> str:
+    """The GPU's name where a stage has computed on one, else `cpu`."""
+    cuda = _cuda()
+    return str(cuda.get_device_name()) if cuda else "cpu"
+
+
+def instance_type() -> str:
+    """The EC2 type by IMDSv2; `local` outside of EC2, `unknown` where the metadata service does not answer."""
+    on_ec2 = os.environ.get("AWS_EXECUTION_ENV") == "AWS_ECS_EC2" or "ECS_CONTAINER_METADATA_URI_V4" in os.environ
+    if not on_ec2:
+        return "local"
+    base = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", _IMDS).rstrip("/")
+    try:
+        token = _ask(f"{base}/latest/api/token", "PUT", {"X-aws-ec2-metadata-token-ttl-seconds": "60"})
+        return _ask(f"{base}/latest/meta-data/instance-type", "GET", {"X-aws-ec2-metadata-token": token})
+    except OSError:
+        return "unknown"
+
+
+def _ask(url: str, method: str, headers: dict[str, str]) -> str:
+    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 - the metadata service speaks http
+    # The link-local address must never go through a proxy.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=_IMDS_TIMEOUT_S) as answer:
+        return str(answer.read().decode().strip())
+
+
+def _cuda() -> Any:
+    """`torch.cuda` where a stage has initialised it. The frame itself never imports torch."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    return cuda if cuda and cuda.is_initialized() else None
+
+
+def _reset_peak() -> None:
+    cuda = _cuda()
+    if cuda:
+        cuda.reset_peak_memory_stats()
+    with contextlib.suppress(OSError):
+        # proc(5): 5 resets VmHWM, the peak resident size, to the present one.
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mib() -> int:
+    cuda = _cuda()
+    if cuda:
+        return int(cuda.max_memory_allocated()) >> 20
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) >> 10
+    return 0

@@ -1,0 +1,103 @@
+"""Where models lie: a folder of this machine, or an S3 prefix that is copied to one first.
+
+WEIGHTS_URI is a path, a `file://` or an `s3://` address; below it lies one folder a model. S3 models are copied to
+WEIGHTS_CACHE (the instance's NVMe; else the user's cache folder) once, and compared by size and ETag at each job.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from worker.errors import BugError
+from worker.storage import Found, Storage
+
+_AT_ONCE = 4
+Told = Callable[[float], None]
+"""Called with the share (0 to 1) of the bytes that are here."""
+
+
+def model_folder(model: str, told: Told) -> Path:
+    """The local folder of `model`, complete. Raises BugError with what to put where, TransientError where S3 fails."""
+    base = os.environ.get("WEIGHTS_URI", "")
+    if not base:
+        raise BugError(
+            "weights_not_configured",
+            "WEIGHTS_URI is not set. Set it to a folder or an s3:// prefix that holds one folder for each model.",
+        )
+    if PurePosixPath(model).name != model or model in ("", ".", ".."):
+        raise BugError("model_name", f"{model!r} cannot be the name of a model's folder.")
+    if base.startswith("s3://"):
+        return _synced(base.rstrip("/") + f"/{model}/", model, told)
+    parts = urlsplit(base)
+    folder = Path(unquote(parts.path) if parts.scheme == "file" else base).expanduser() / model
+    if not folder.is_dir():
+        raise BugError("model_missing", missing_text(model, str(folder)))
+    return folder
+
+
+def missing_text(model: str, place: str) -> str:
+    """What an operator has to do when there is no model at `place`."""
+    return (
+        f"There are no weights for the model {model!r} at {place}. Put a diffusers folder there (model_index.json, "
+        "scheduler/, transformer/, vae/, text encoders and tokenizers, weights as safetensors, e.g. a snapshot of FLUX.1), "
+        "or point WEIGHTS_URI to where it lies."
+    )
+
+
+def _synced(prefix: str, model: str, told: Told) -> Path:
+    storage = Storage()
+    wanted = {
+        name: found
+        for found in storage.find(prefix)
+        if (name := found.uri.removeprefix(prefix)) and not name.endswith("/")
+    }
+    if "model_index.json" not in wanted:
+        raise BugError("model_missing", missing_text(model, prefix))
+    cache = Path(os.environ.get("WEIGHTS_CACHE") or Path.home() / ".cache" / "snapforge" / "weights")
+    folder = cache / model
+    folder.mkdir(parents=True, exist_ok=True)
+    # Workers of one machine share the cache: one copies, the others wait and then find it complete.
+    with (cache / f".{model}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _copy(storage, wanted, folder, cache / f".{model}.json", told)
+    return folder
+
+
+def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path, told: Told) -> None:
+    have: dict[str, str] = json.loads(index.read_text()) if index.exists() else {}
+    stale = {name: found for name, found in wanted.items() if not _same(have.get(name), found, folder / name)}
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        if str(path.relative_to(folder)) not in wanted:
+            path.unlink()
+    whole = sum(found.bytes for found in stale.values()) or 1
+    arrived = 0
+
+    def fetch(item: tuple[str, Found]) -> tuple[str, Found]:
+        name, found = item
+        part = index.parent / f"{index.name}.{name.replace('/', '.')}.part"
+        storage.download(found.uri, part)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        part.replace(folder / name)
+        return name, found
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for name, found in pool.map(fetch, stale.items()):
+            have[name] = found.etag
+            arrived += found.bytes
+            told(arrived / whole)
+            _write(index, {name: etag for name, etag in have.items() if name in wanted})
+
+
+def _same(etag: str | None, found: Found, path: Path) -> bool:
+    return etag == found.etag and path.is_file() and path.stat().st_size == found.bytes
+
+
+def _write(index: Path, have: dict[str, str]) -> None:
+    fresh = index.with_suffix(".new")
+    fresh.write_text(json.dumps(have))
+    shutil.move(fresh, index)
