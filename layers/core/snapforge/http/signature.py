@@ -1,0 +1,69 @@
+"""What a handler asks for, read from its parameters once per process."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter
+
+from snapforge.aws.idempotency import IdempotencyKey
+from snapforge.http.request import InBody, InQuery, Origin
+from snapforge.kit.permissions import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Parameter names by source; a schema where there is one."""
+
+    principal: str | None
+    origin: str | None
+    key: str | None
+    path: tuple[str, ...]
+    body: tuple[str, TypeAdapter[Any]] | None
+    query: tuple[str, TypeAdapter[Any]] | None
+    body_type: Any = None
+    query_type: Any = None
+
+
+def read(function: Callable[..., Any], path_names: Iterable[str]) -> Signature:
+    """Sort the parameters. TypeError for one that comes from nowhere, or a path part that nobody takes."""
+    hints = get_type_hints(function, include_extras=True)
+    rest = {name: hints.get(name) for name in inspect.signature(function).parameters}
+    path = tuple(path_names)
+    for name in path:
+        if rest.pop(name, None) is not str:
+            raise TypeError(f"{function.__module__}: the path has {{{name}}}, so the handler takes `{name}: str`")
+    body = _pop_marked(rest, InBody)
+    query = _pop_marked(rest, InQuery)
+    found = Signature(
+        principal=_pop_typed(rest, Principal),
+        origin=_pop_typed(rest, Origin),
+        key=_pop_typed(rest, IdempotencyKey),
+        path=path,
+        body=(body[0], TypeAdapter(body[1])) if body else None,
+        query=(query[0], TypeAdapter(query[1])) if query else None,
+        body_type=body[1] if body else None,
+        query_type=query[1] if query else None,
+    )
+    if rest:
+        raise TypeError(f"{function.__module__}: nothing fills the parameters {sorted(rest)}")
+    return found
+
+
+def _pop_marked(hints: dict[str, Any], mark: type) -> tuple[str, Any] | None:
+    for name, hint in hints.items():
+        if get_origin(hint) is Annotated and mark in get_args(hint)[1:]:
+            schema, *marks = get_args(hint)
+            del hints[name]
+            others = tuple(m for m in marks if m is not mark)
+            return name, (Annotated[(schema, *others)] if others else schema)
+    return None
+
+
+def _pop_typed(hints: dict[str, Any], kind: type) -> str | None:
+    for name, hint in hints.items():
+        if hint is kind:
+            del hints[name]
+            return name
+    return None

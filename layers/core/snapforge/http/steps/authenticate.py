@@ -1,0 +1,27 @@
+"""Find out who asks: a session's access token or an API key, both sent as `Authorization: Bearer`."""
+
+from typing import TYPE_CHECKING
+
+from snapforge.http.request import Request
+from snapforge.identity import service as identity
+from snapforge.kit.errors import RateLimited, Unauthenticated
+
+if TYPE_CHECKING:
+    from snapforge.http.endpoint import Endpoint
+
+
+def resolve_principal(endpoint: "Endpoint", request: Request) -> None:
+    """Set `request.principal`; a public endpoint looks at no credentials."""
+    if endpoint.permission is None:
+        return
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated(headers={"www-authenticate": 'Bearer realm="snapforge"'})
+    if not token.startswith("sf_"):
+        request.principal = identity.principal_of_session(token)
+        return
+    request.principal, allowance = identity.principal_of_key(token)
+    request.answer_headers |= allowance.headers()
+    if allowance.exceeded:
+        raise RateLimited("This key has used up its requests for now.", headers=allowance.headers())
