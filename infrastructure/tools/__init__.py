@@ -1,0 +1,1 @@
+"""Tools of the repository: set-up, the OpenAPI document, the list of parts."""

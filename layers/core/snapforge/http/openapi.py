@@ -1,0 +1,215 @@
+"""The OpenAPI 3.1 document, derived from the endpoints: routes, schemas, errors, permissions.
+
+Used by tools and tests only; no function imports it.
+"""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from snapforge.aws.idempotency import KeyReused
+from snapforge.http.answer import InternalError
+from snapforge.http.endpoint import Endpoint
+from snapforge.http.reply import Reply
+from snapforge.http.steps.arguments import BodyTooLarge, InvalidQuery, MalformedJson, UnsupportedMediaType
+from snapforge.http.steps.idempotency import IdempotencyKeyNeeded
+from snapforge.kit.errors import Forbidden, InvalidPayload, NotFound, Problem, RateLimited, Unauthenticated
+from snapforge.kit.page import InvalidCursor
+from snapforge.kit.schema import Schema
+
+REF = "#/components/schemas/{model}"
+
+
+class ProblemDocument(Schema):
+    """An error, by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    """Stable; programs decide by it."""
+    detail: str
+    retryable: bool
+    """Whether the same request can succeed later, unchanged."""
+    fix: str | None = None
+    """What to do about it."""
+    charged: int | None = None
+    """Credits."""
+    refunded: int | None = None
+    instance: str | None = None
+
+
+def document(endpoints: Iterable[Endpoint], *, version: str) -> dict[str, Any]:
+    """The whole document, with keys in a fixed order so that two builds are equal byte for byte."""
+    routes = sorted(endpoints, key=lambda endpoint: (endpoint.path, endpoint.method))
+    schemas = _schemas(routes)
+    paths: dict[str, Any] = {}
+    for endpoint in routes:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Snapforge API",
+            "version": version,
+            "description": "Photos and prompts become pictures and 3D models. Errors are problem+json with a stable "
+            "`code` and a `fix`. Lists are pages: send `next_cursor` back as `cursor`.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.definitions.items())),
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "sf_live_… or sf_test_…"},
+            },
+        },
+    }
+
+
+class _Schemas:
+    """Component definitions, and references into them."""
+
+    def __init__(self, references: dict[Any, dict[str, Any]], definitions: dict[str, Any]) -> None:
+        self.references = references
+        self.definitions = definitions
+
+    def of(self, model: type[BaseModel], mode: str) -> dict[str, Any]:
+        """The `$ref` of a model as it is read ("validation") or written ("serialization")."""
+        return self.references[model, mode]
+
+
+def _schemas(routes: list[Endpoint]) -> _Schemas:
+    wanted: dict[tuple[Any, Any], None] = {(ProblemDocument, "serialization"): None}
+    for endpoint in routes:
+        if endpoint.signature.body_type is not None:
+            for model in _models(endpoint.signature.body_type):
+                wanted[model, "validation"] = None
+        if endpoint.signature.query_type is not None:
+            wanted[endpoint.signature.query_type, "validation"] = None
+        for model in _models(_answer_type(endpoint)):
+            wanted[model, "serialization"] = None
+    references, top = models_json_schema(list(wanted), ref_template=REF)
+    return _Schemas(dict(references), top.get("$defs", {}))
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    """The pydantic models in an annotation: itself, or the members of a union."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [model for part in get_args(kind) for model in _models(part)]
+
+
+def _answer_type(endpoint: Endpoint) -> Any:
+    """The body's model: the annotation, `Annotated[Reply, Model]` where a handler answers with a Reply."""
+    kind = endpoint.returns
+    if kind is Reply:
+        raise TypeError(f"{endpoint.name}: annotate the answer as `Annotated[Reply, Schema]`, so that it is documented")
+    if get_origin(kind) is not None and Reply in get_args(kind)[:1]:
+        return get_args(kind)[1]
+    return None if kind is type(None) else kind
+
+
+def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
+    summary, _, description = inspect.cleandoc(endpoint.function.__doc__ or endpoint.name).partition("\n")
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.path.split("/")[2].split(".")[0]],
+        "summary": summary.strip(),
+    }
+    if description.strip():
+        operation["description"] = description.strip()
+    operation["security"] = [] if endpoint.permission is None else [{"session": []}, {"apiKey": []}]
+    if endpoint.permission is not None:
+        operation["x-permission"] = str(endpoint.permission)
+    parameters = _parameters(endpoint, schemas)
+    if parameters:
+        operation["parameters"] = parameters
+    if endpoint.signature.body_type is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _union(endpoint.signature.body_type, "validation", schemas)}},
+        }
+    operation["responses"] = _responses(endpoint, schemas)
+    return operation
+
+
+def _union(kind: Any, mode: str, schemas: _Schemas) -> dict[str, Any]:
+    found = [schemas.of(model, mode) for model in _models(kind)]
+    return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def _parameters(endpoint: Endpoint, schemas: _Schemas) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in endpoint.signature.path
+    ]
+    if endpoint.signature.query_type is not None:
+        name = schemas.of(endpoint.signature.query_type, "validation")["$ref"].rpartition("/")[2]
+        query = schemas.definitions[name]
+        made += [
+            {"name": field, "in": "query", "required": field in query.get("required", ()), "schema": schema}
+            for field, schema in query["properties"].items()
+        ]
+    if endpoint.idempotent:
+        made.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": True,
+                "description": "Fresh per piece of work. The same key and body answers the same for 24 hours.",
+                "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[\\x21-\\x7e]+$"},
+            }
+        )
+    return made
+
+
+def problems(endpoint: Endpoint) -> list[type[Problem]]:
+    """Every Problem that a client can meet at an endpoint, its own and the frame's."""
+    found: list[type[Problem]] = list(endpoint.raises)
+    if endpoint.permission is not None:
+        found += [Unauthenticated, Forbidden, RateLimited]
+    if endpoint.signature.body_type is not None:
+        found += [MalformedJson, InvalidPayload, BodyTooLarge, UnsupportedMediaType]
+    if endpoint.signature.query_type is not None:
+        found += [InvalidQuery]
+        if "cursor" in getattr(endpoint.signature.query_type, "model_fields", {}):
+            found += [InvalidCursor]
+    if endpoint.signature.path:
+        found += [NotFound]
+    if endpoint.idempotent:
+        found += [IdempotencyKeyNeeded, KeyReused]
+    found.append(InternalError)
+    return list(dict.fromkeys(found))
+
+
+def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
+    answer = _answer_type(endpoint)
+    if answer is None:
+        made: dict[str, Any] = {"204": {"description": "Done."}}
+    else:
+        content = {"application/json": {"schema": _union(answer, "serialization", schemas)}}
+        made = {str(endpoint.status): {"description": "OK", "content": content}}
+    if endpoint.method == "GET" and answer is not None and endpoint.status == 200:
+        made["304"] = {"description": "Unchanged since the `ETag` sent as `If-None-Match`."}
+    by_status: dict[int, list[type[Problem]]] = {}
+    for problem in problems(endpoint):
+        by_status.setdefault(problem.status, []).append(problem)
+    for status, found in sorted(by_status.items()):
+        codes = [problem.code for problem in found]
+        made[str(status)] = {
+            "description": "; ".join(f"`{problem.code}`: {problem.title}" for problem in found),
+            "content": {
+                "application/problem+json": {
+                    "schema": {
+                        "allOf": [
+                            schemas.of(ProblemDocument, "serialization"),
+                            {"properties": {"code": {"enum": sorted(set(codes))}}},
+                        ]
+                    }
+                }
+            },
+        }
+    return made
