@@ -1,0 +1,197 @@
+"""The wire of uploads, captures and assets."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from snapforge.assets.domain import CaptureState, Lens, PhotoWarning, UploadState
+from snapforge.kit import ids
+from snapforge.kit.schema import Moment, Schema
+
+CaptureId = Annotated[str, Field(pattern=ids.pattern("capture"))]
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("a name has printable characters only")
+    return name
+
+
+FileName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+
+
+class CaptureCreate(Schema):
+    """Begin a capture: up to 300 photos of one object."""
+
+    name: Annotated[str, Field(max_length=120), AfterValidator(_printable)] = ""
+
+
+class FileAnnounced(Schema):
+    """A file that is about to be sent."""
+
+    name: FileName
+    bytes: int = Field(ge=0, le=10**12)
+    media_type: Annotated[str, Field(min_length=3, max_length=100)]
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64}|[A-Za-z0-9+/]{43}=)$")] | None = None
+    """Hex or base64; then S3 and we verify it."""
+
+
+class UploadsPresign(Schema):
+    """Announce 1 to 100 files. With `capture_id` they are photos of that capture."""
+
+    capture_id: CaptureId | None = None
+    files: list[FileAnnounced] = Field(min_length=1, max_length=100)
+
+
+class PresignedPost(Schema):
+    """Send the file as multipart/form-data: all `fields` first, then the file as `file`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class PresignedPart(Schema):
+    """PUT bytes `offset`..`offset + bytes` to `url` and keep the ETag of the answer."""
+
+    number: int
+    offset: int
+    bytes: int
+    url: str
+
+
+class UploadTicket(Schema):
+    """How to send one file: `post`, or `parts` and then `POST /v1/uploads/{id}/complete`."""
+
+    id: str
+    name: str
+    expires_at: Moment
+    post: PresignedPost | None = None
+    parts: list[PresignedPart] | None = None
+
+
+class UploadTickets(Schema):
+    """One ticket per announced file, in order."""
+
+    uploads: list[UploadTicket]
+
+
+class UploadedPart(Schema):
+    number: int = Field(ge=1, le=10_000)
+    etag: Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class UploadComplete(Schema):
+    """All parts, in order."""
+
+    parts: list[UploadedPart] = Field(min_length=1, max_length=10_000)
+
+
+class Refused(Schema):
+    """Why a file is not used."""
+
+    code: str
+    reason: str
+    fix: str
+
+
+class PhotoFacts(Schema):
+    """What was measured of a photo."""
+
+    media_type: str
+    bytes: int
+    original_width: int
+    original_height: int
+    width: int
+    """Of the working copy, as all below."""
+    height: int
+    alpha: bool
+    focal_px: float | None
+    lens: Lens
+    sharpness: float
+    mean: float
+    clipped_dark: float
+    clipped_bright: float
+
+
+class Upload(Schema):
+    """One file on its way."""
+
+    id: str
+    capture_id: str | None
+    name: str
+    bytes: int
+    media_type: str
+    state: UploadState
+    created_at: Moment
+    expires_at: Moment
+    refused: Refused | None = None
+    duplicate_of: str | None = None
+    photo: PhotoFacts | None = None
+
+
+class CaptureCounts(Schema):
+    """`expected` = `checked` + those still to come; `checked` = `usable` + `refused`."""
+
+    expected: int
+    checked: int
+    usable: int
+    refused: int
+
+
+class CapturePhoto(Schema):
+    """One checked photo."""
+
+    id: str
+    name: str
+    state: Literal["usable", "refused"]
+    warnings: list[PhotoWarning]
+    photo: PhotoFacts | None = None
+    duplicate_of: str | None = None
+    refused: Refused | None = None
+
+
+class Capture(Schema):
+    """Photos of one object, with what was found about each."""
+
+    id: str
+    name: str
+    state: CaptureState
+    created_at: Moment
+    counts: CaptureCounts
+    photos: list[CapturePhoto]
+
+
+class AssetsQuery(Schema):
+    """The newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: str | None = None
+    job_id: Annotated[str, Field(pattern=ids.pattern("job"))] | None = None
+
+
+class Link(Schema):
+    """A file behind a signed address."""
+
+    name: str
+    url: str
+    media_type: str
+    bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
+class Asset(Schema):
+    """A finished file of a job, with signed links that hold until `links_expire_at`."""
+
+    id: str
+    job_id: str
+    kind: str
+    role: str
+    name: str
+    created_at: Moment
+    sha256: str
+    original: Link
+    variants: list[Link]
+    """Smaller forms of a picture; they follow within seconds."""
+    links_expire_at: Moment
+    parameters: dict[str, Any]
