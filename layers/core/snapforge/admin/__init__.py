@@ -1,0 +1,1 @@
+"""Running the house: health now, administration later."""
