@@ -1,0 +1,1 @@
+"""Credits: an append-only double-entry ledger, and what a customer may spend of it."""

@@ -1,0 +1,75 @@
+"""What clients see of billing."""
+
+from typing import Literal
+
+from pydantic import Field, StrictInt
+
+from snapforge.billing.domain import GrantKind, JournalKind
+from snapforge.kit import ids
+from snapforge.kit.schema import Moment, Schema
+
+
+class GrantView(Schema):
+    """Credits that can be spent, of one origin."""
+
+    kind: GrantKind
+    remaining: int
+    expires_at: Moment | None = None
+
+
+class BalanceView(Schema):
+    """An org's credits: `available` can be spent now, `held` is reserved by work in progress, `debt` blocks new work.
+
+    `grants` are in the order of spending and sum to `available`.
+    """
+
+    available: int
+    held: int
+    debt: int
+    grants: list[GrantView]
+
+
+class LegView(Schema):
+    """One side of a journal."""
+
+    account: str
+    amount: int
+
+
+class JournalView(Schema):
+    """One line of the statement, with what it changed. The legs sum to 0."""
+
+    id: str
+    at: Moment
+    kind: JournalKind
+    memo: str
+    change_available: int
+    change_held: int
+    change_debt: int
+    hold_id: str | None = None
+    legs: list[LegView]
+
+
+class JournalQuery(Schema):
+    """A page of the statement, newest first."""
+
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=100)
+
+
+class GrantDeed(Schema):
+    """An operator's grant. `key` names the deed: sent twice, it is done once."""
+
+    org_id: str = Field(pattern=ids.pattern("org"))
+    credits: StrictInt = Field(ge=1, le=10_000_000)
+    reason: str = Field(min_length=3, max_length=200)
+    key: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
+    expires_at: Moment | None = None
+
+
+class GrantDone(Schema):
+    """What an operator's grant came to."""
+
+    status: Literal["granted"] = "granted"
+    journal_id: str
+    balance: BalanceView
