@@ -73,3 +73,9 @@ class GrantDone(Schema):
     status: Literal["granted"] = "granted"
     journal_id: str
     balance: BalanceView
+
+
+class AuditDeed(Schema):
+    """An operator's audit of one org's ledger."""
+
+    org_id: str = Field(pattern=ids.pattern("org"))
