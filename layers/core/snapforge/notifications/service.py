@@ -1,7 +1,6 @@
 """Send the mail that an event calls for, once."""
 
-from snapforge.assets import service as assets
-from snapforge.aws import mail, settings
+from snapforge.aws import delivery, mail, settings
 from snapforge.aws.errors import AwsError
 from snapforge.identity import service as identity
 from snapforge.kit import clock
@@ -48,8 +47,7 @@ def recipient(event: Event) -> domain.Person:
 
 def compose(template: str, event: Event, person: domain.Person) -> Mail:
     """Fill a template for a person."""
-    house = domain.House(
-        public_url=settings.get("PUBLIC_URL"), sign=lambda key: assets.sign(key, expires_in=domain.LINK_KEPT)
-    )
+    expires_at = clock.now() + domain.LINK_KEPT
+    house = domain.House(public_url=settings.get("PUBLIC_URL"), sign=lambda key: delivery.sign(key, expires_at))
     values = domain.MAILS[template](event, house)
     return render(template, values | {"name": person.name, "public_url": house.public_url})
