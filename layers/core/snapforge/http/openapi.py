@@ -5,10 +5,9 @@ Used by tools and tests only; no function imports it.
 
 import inspect
 from collections.abc import Iterable
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
 
 from snapforge.aws.idempotency import KeyReused
 from snapforge.http.answer import InternalError
@@ -71,36 +70,48 @@ def document(endpoints: Iterable[Endpoint], *, version: str) -> dict[str, Any]:
 
 
 class _Schemas:
-    """Component definitions, and references into them."""
+    """Component definitions, and the schema of each annotation that an endpoint uses."""
 
-    def __init__(self, references: dict[Any, dict[str, Any]], definitions: dict[str, Any]) -> None:
-        self.references = references
+    def __init__(self, schemas: dict[tuple[str, str], dict[str, Any]], definitions: dict[str, Any]) -> None:
+        self._schemas = schemas
         self.definitions = definitions
 
-    def of(self, model: type[BaseModel], mode: str) -> dict[str, Any]:
-        """The `$ref` of a model as it is read ("validation") or written ("serialization")."""
-        return self.references[model, mode]
+    def body(self, endpoint: Endpoint) -> dict[str, Any]:
+        """What the endpoint reads."""
+        return self._schemas[f"{endpoint.name} body", "validation"]
+
+    def query(self, endpoint: Endpoint) -> dict[str, Any]:
+        """The query's object schema."""
+        return self._resolved(self._schemas[f"{endpoint.name} query", "validation"])
+
+    def answer(self, endpoint: Endpoint) -> dict[str, Any]:
+        """What the endpoint writes."""
+        return self._schemas[f"{endpoint.name} answer", "serialization"]
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The error document."""
+        return self._schemas["problem", "serialization"]
+
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self.definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+        return found
 
 
 def _schemas(routes: list[Endpoint]) -> _Schemas:
-    wanted: dict[tuple[Any, Any], None] = {(ProblemDocument, "serialization"): None}
+    wanted: list[tuple[str, Literal["validation", "serialization"], TypeAdapter[Any]]] = [
+        ("problem", "serialization", TypeAdapter(ProblemDocument))
+    ]
     for endpoint in routes:
-        if endpoint.signature.body_type is not None:
-            for model in _models(endpoint.signature.body_type):
-                wanted[model, "validation"] = None
-        if endpoint.signature.query_type is not None:
-            wanted[endpoint.signature.query_type, "validation"] = None
-        for model in _models(_answer_type(endpoint)):
-            wanted[model, "serialization"] = None
-    references, top = models_json_schema(list(wanted), ref_template=REF)
-    return _Schemas(dict(references), top.get("$defs", {}))
-
-
-def _models(kind: Any) -> list[type[BaseModel]]:
-    """The pydantic models in an annotation: itself, or the members of a union."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return [kind]
-    return [model for part in get_args(kind) for model in _models(part)]
+        if endpoint.signature.body is not None:
+            wanted.append((f"{endpoint.name} body", "validation", endpoint.signature.body[1]))
+        if endpoint.signature.query is not None:
+            wanted.append((f"{endpoint.name} query", "validation", endpoint.signature.query[1]))
+        answer = _answer_type(endpoint)
+        if answer is not None:
+            wanted.append((f"{endpoint.name} answer", "serialization", TypeAdapter(answer)))
+    schemas, top = TypeAdapter.json_schemas(wanted, ref_template=REF)
+    return _Schemas({key: dict(schema) for key, schema in schemas.items()}, top.get("$defs", {}))
 
 
 def _answer_type(endpoint: Endpoint) -> Any:
@@ -131,15 +142,10 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     if endpoint.signature.body_type is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _union(endpoint.signature.body_type, "validation", schemas)}},
+            "content": {"application/json": {"schema": schemas.body(endpoint)}},
         }
     operation["responses"] = _responses(endpoint, schemas)
     return operation
-
-
-def _union(kind: Any, mode: str, schemas: _Schemas) -> dict[str, Any]:
-    found = [schemas.of(model, mode) for model in _models(kind)]
-    return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 def _parameters(endpoint: Endpoint, schemas: _Schemas) -> list[dict[str, Any]]:
@@ -147,8 +153,7 @@ def _parameters(endpoint: Endpoint, schemas: _Schemas) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in endpoint.signature.path
     ]
     if endpoint.signature.query_type is not None:
-        name = schemas.of(endpoint.signature.query_type, "validation")["$ref"].rpartition("/")[2]
-        query = schemas.definitions[name]
+        query = schemas.query(endpoint)
         made += [
             {"name": field, "in": "query", "required": field in query.get("required", ()), "schema": schema}
             for field, schema in query["properties"].items()
@@ -190,7 +195,7 @@ def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     if answer is None:
         made: dict[str, Any] = {"204": {"description": "Done."}}
     else:
-        content = {"application/json": {"schema": _union(answer, "serialization", schemas)}}
+        content = {"application/json": {"schema": schemas.answer(endpoint)}}
         made = {str(endpoint.status): {"description": "OK", "content": content}}
     if endpoint.method == "GET" and answer is not None and endpoint.status == 200:
         made["304"] = {"description": "Unchanged since the `ETag` sent as `If-None-Match`."}
@@ -205,7 +210,7 @@ def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
                 "application/problem+json": {
                     "schema": {
                         "allOf": [
-                            schemas.of(ProblemDocument, "serialization"),
+                            schemas.problem,
                             {"properties": {"code": {"enum": sorted(set(codes))}}},
                         ]
                     }
