@@ -1,0 +1,70 @@
+"""The functions host's process: `python -m infrastructure.local.host <settings.json> <listening fd> <parent pid>`.
+
+SIGHUP reads the deployed functions anew and replaces the fork server; SIGTERM ends it.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from infrastructure.local.host import aws
+from infrastructure.local.host.delivery import SignedUrls
+from infrastructure.local.host.functions import load
+from infrastructure.local.host.pool import Pool
+from infrastructure.local.host.server import Server
+from infrastructure.local.host.site import Site
+
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+
+
+def main() -> None:
+    settings_file, fd = Path(sys.argv[1]), int(sys.argv[2])
+    # Blocked in every thread, so that this one receives them all; child processes unblock theirs.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    settings: dict[str, Any] = json.loads(settings_file.read_text())
+    functions_file = Path(settings["functions"])
+    deployed = load(functions_file)
+    pool = Pool(deployed.functions, functions_file, settings_file)
+    pool.replace_zygote(deployed.functions)
+
+    def site() -> Site:
+        now = load(functions_file)
+        give_up = aws.give_up(settings["emulator"])
+        return Site(now, pool, settings["domain"], settings["emulator"], _signed_urls(settings), give_up)
+
+    server = Server(socket.socket(fileno=fd), site())
+    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    if settings["reload"]:
+        threading.Thread(target=_watch, args=(settings["watched"],), name="watch", daemon=True).start()
+    while (number := signal.sigwait(_SIGNALS)) not in (signal.SIGTERM, signal.SIGINT):
+        if number == signal.SIGHUP:
+            server.site = site()
+            pool.replace_zygote(server.site.deployed.functions)
+        elif pool.watch():
+            pool.replace_zygote(server.site.deployed.functions)
+    pool.close()
+
+
+def _signed_urls(settings: dict[str, Any]) -> SignedUrls:
+    key = load_pem_public_key(settings["delivery"]["public_key"].encode())
+    assert isinstance(key, RSAPublicKey)
+    return SignedUrls(settings["delivery"]["key_pair_id"], key)
+
+
+def _watch(folders: list[str]) -> None:
+    from watchfiles import PythonFilter, watch
+
+    for _ in watch(*folders, watch_filter=PythonFilter(extra_extensions=(".txt", ".html", ".json")), debounce=200):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The web app's files, and where there is no web app yet, the documentation's."""
+
+import mimetypes
+from pathlib import Path
+from urllib.parse import unquote
+
+from infrastructure.local.host.gateway import Response
+from infrastructure.local.paths import REPO
+
+WEB = REPO / "web" / "dist"
+DOCS = REPO / "docs" / "site"
+
+
+def serve(path: str) -> Response:
+    """The file at `path`. The web app's deep links (no dot in the last part) get its index page."""
+    root = WEB if (WEB / "index.html").exists() else DOCS
+    if not root.exists():
+        text = "Neither web/dist nor docs/site is built. The API is under /v1, the mailbox under /_mail.\n"
+        return Response(404, [("content-type", "text/plain;charset=UTF-8")], text.encode())
+    name = unquote(path).strip("/")
+    file = (root / name).resolve()
+    if file.is_dir():
+        file = file / "index.html"
+    if not file.is_relative_to(root.resolve()) or not file.is_file():
+        if root != WEB or "." in name.rsplit("/", 1)[-1]:
+            return Response(404, [("content-type", "text/plain;charset=UTF-8")], b"Not found\n")
+        file = root / "index.html"
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    # Vite names assets by their content; everything else may change with the next build.
+    cache = "public, max-age=31536000, immutable" if "/assets/" in file.as_posix() and root == WEB else "no-cache"
+    if kind.startswith("text/") or kind in ("application/javascript", "application/json"):
+        kind += ";charset=UTF-8"
+    return Response(200, [("content-type", kind), ("cache-control", cache)], file.read_bytes())
