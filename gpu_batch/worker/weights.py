@@ -44,7 +44,7 @@ def missing_text(model: str, place: str) -> str:
     """What an operator has to do when there is no model at `place`."""
     return (
         f"There are no weights for the model {model!r} at {place}. Put a diffusers folder there (model_index.json, "
-        "scheduler/, transformer/, vae/, text encoders and tokenizers, weights as safetensors, e.g. a snapshot of FLUX.1), "
+        "scheduler/, transformer/, vae/, text encoders and tokenizers, weights as safetensors: a snapshot of FLUX.1), "
         "or point WEIGHTS_URI to where it lies."
     )
 

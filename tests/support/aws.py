@@ -17,8 +17,6 @@ from typing import Any
 import boto3
 import pytest
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "000000000000"
@@ -187,6 +185,10 @@ def _make_tables() -> None:
 
 
 def _make_rest() -> None:
+    # Here, because the workers' environments load this file too and have no cryptography.
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
     s3, sqs = outside("s3"), boto3.client("sqs")
     for bucket in ("uploads", "assets"):
         s3.create_bucket(
@@ -203,7 +205,7 @@ def _make_rest() -> None:
     )
     for name, value in {
         "session-keys": keys,
-        "quote-key": keys,
+        "quote-key": {"current": "a-test-quote-key-of-no-value-whatsoever", "previous": None},
         "origin": {"current": "edge-test", "previous": None},
         "delivery-key": {"key_pair_id": "KTEST", "private_key": private.decode()},
     }.items():

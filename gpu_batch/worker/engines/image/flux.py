@@ -2,7 +2,7 @@
 
 Pictures are drawn one at a time from noise of the CPU's generator. A batch would differ from single pictures by a grey
 level, so a picture would depend on its neighbours and on where an interrupted job went on; and noise of the GPU's
-generator depends on the GPU. At 1024 px the transformer fills a GPU with one picture.
+generator depends on it. At 1024 px the transformer fills a GPU with one picture.
 """
 
 import inspect
@@ -17,10 +17,10 @@ from worker.engines.image.standin import MARK
 from worker.errors import BugError
 
 _NEGATIVE_SCALE = 4.0
-"""True classifier-free guidance for FLUX.1's negative prompts, as in diffusers' examples; it doubles the work."""
+"""True classifier-free guidance for FLUX.1's negatives, as in diffusers' examples; it doubles the work."""
 _STANDIN_NOTE = (
-    "These pictures are noise: this installation has no image weights (set WEIGHTS_URI to a folder or s3:// prefix that "
-    "holds a FLUX model)."
+    "These pictures are noise: this installation has no image weights (set WEIGHTS_URI to a folder or s3:// prefix "
+    "that holds a FLUX model)."
 )
 
 

@@ -76,7 +76,7 @@ def _pipeline(tokens: Path) -> Any:
                 use_post_quant_conv=False,
                 scaling_factor=0.3611,
                 shift_factor=0.1159,
-            ).eval(),
+            ),
             text_encoder=CLIPTextModel(
                 CLIPTextConfig(
                     vocab_size=len(tokenizer),
@@ -90,7 +90,7 @@ def _pipeline(tokens: Path) -> Any:
                     eos_token_id=tokenizer.eos_token_id,
                     pad_token_id=tokenizer.pad_token_id,
                 )
-            ).eval(),
+            ),
             tokenizer=tokenizer,
             text_encoder_2=T5EncoderModel(
                 T5Config(
@@ -102,7 +102,7 @@ def _pipeline(tokens: Path) -> Any:
                     num_heads=4,
                     feed_forward_proj="gated-gelu",
                 )
-            ).eval(),
+            ),
             tokenizer_2=tokenizer_2,
             transformer=diffusers.FluxTransformer2DModel(
                 patch_size=1,
@@ -115,7 +115,7 @@ def _pipeline(tokens: Path) -> Any:
                 pooled_projection_dim=_WIDTH,
                 guidance_embeds=False,
                 axes_dims_rope=(4, 6, 6),
-            ).eval(),
+            ),
         )
 
 

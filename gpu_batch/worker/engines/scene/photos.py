@@ -50,12 +50,17 @@ def write(path: pathlib.Path, image: Image) -> None:
 
 
 def shrink(image: Image, longest: int) -> Image:
-    """The image with its longer side at most `longest`, area-averaged."""
+    """The image with its longer side at most `longest`, area-averaged; colours of clear pixels do not bleed in."""
     factor = longest / max(image.shape[:2])
     if factor >= 1:
         return image
     size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if image.ndim < 3 or image.shape[2] < 4 or image[..., 3].min() == 255:
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    weight = image[..., 3:].astype(np.float32) / 255
+    both = cv2.resize(np.concatenate([image[..., :3] * weight, weight], 2), size, interpolation=cv2.INTER_AREA)
+    colour = both[..., :3] / np.maximum(both[..., 3:], 1e-3)
+    return np.asarray(np.concatenate([colour, both[..., 3:] * 255], 2).clip(0, 255).round(), np.uint8)
 
 
 def check(photos: Sequence[Photo], paths: Sequence[pathlib.Path]) -> None:

@@ -1,0 +1,176 @@
+"""The radiance field: nerfstudio's nerfacto at a size that fits the device, without what it would download."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from worker.engines.scene.masks import Kind
+from worker.engines.scene.presets import Settings
+from worker.engines.scene.views import Capture
+
+
+def _declare_torchvision_operators() -> None:
+    """torchvision's wheel is built for CUDA: on a CPU torch its import fails unless these two schemas exist first."""
+    if torch.version.cuda is None:
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _kept.append(library)
+
+
+_kept: list[torch.library.Library] = []
+_declare_torchvision_operators()
+
+from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig  # noqa: E402
+from nerfstudio.cameras.rays import RayBundle  # noqa: E402
+from nerfstudio.data.scene_box import SceneBox  # noqa: E402
+from nerfstudio.field_components.spatial_distortions import SceneContraction  # noqa: E402
+from nerfstudio.fields.density_fields import HashMLPDensityField  # noqa: E402
+from nerfstudio.fields.nerfacto_field import NerfactoField  # noqa: E402
+from nerfstudio.model_components.losses import MSELoss  # noqa: E402
+from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler, UniformSampler  # noqa: E402
+from nerfstudio.model_components.renderers import (  # noqa: E402
+    AccumulationRenderer,
+    DepthRenderer,
+    RGBRenderer,
+)
+from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider  # noqa: E402
+from nerfstudio.models.base_model import Model as BaseModel  # noqa: E402
+from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig  # noqa: E402
+from nerfstudio.utils.external import TCNN_EXISTS  # noqa: E402
+from torchmetrics.image import PeakSignalNoiseRatio  # noqa: E402
+
+_NEAR, _FAR = 0.05, 60.0
+
+
+class SmallNerfacto(NerfactoModel):
+    """NerfactoModel with one proposal network and without LPIPS (which downloads AlexNet) and SSIM.
+
+    With `disable_scene_contraction` rays are cut to the box; else everything outside it is contracted.
+    """
+
+    def populate_modules(self) -> None:
+        """Build the modules that NerfactoModel's methods use."""
+        BaseModel.populate_modules(self)
+        config = self.config
+        contraction = None if config.disable_scene_contraction else SceneContraction(order=float("inf"))
+        shared = {"spatial_distortion": contraction, "average_init_density": config.average_init_density}
+        self.field = NerfactoField(
+            self.scene_box.aabb,
+            num_images=self.num_train_data,
+            hidden_dim=config.hidden_dim,
+            hidden_dim_color=config.hidden_dim_color,
+            num_levels=config.num_levels,
+            max_res=config.max_res,
+            base_res=config.base_res,
+            log2_hashmap_size=config.log2_hashmap_size,
+            appearance_embedding_dim=0,
+            implementation=config.implementation,
+            **shared,
+        )
+        network = HashMLPDensityField(
+            self.scene_box.aabb, implementation=config.implementation, **config.proposal_net_args_list[0], **shared
+        )
+        self.proposal_networks = torch.nn.ModuleList([network])
+        self.density_fns = [network.density_fn]
+        self.camera_optimizer = config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
+        self.proposal_sampler = ProposalNetworkSampler(
+            num_nerf_samples_per_ray=config.num_nerf_samples_per_ray,
+            num_proposal_samples_per_ray=config.num_proposal_samples_per_ray,
+            num_proposal_network_iterations=1,
+            single_jitter=True,
+            update_sched=self._proposal_pause,
+            initial_sampler=UniformSampler(single_jitter=True) if contraction is None else None,
+        )
+        self.collider = AABBBoxCollider(self.scene_box) if contraction is None else NearFarCollider(_NEAR, _FAR)
+        self.renderer_rgb = RGBRenderer(background_color=config.background_color)
+        self.renderer_accumulation = AccumulationRenderer()
+        self.renderer_depth = DepthRenderer(method="median")
+        self.renderer_expected_depth = DepthRenderer(method="expected")
+        self.rgb_loss = MSELoss()
+        self.psnr = PeakSignalNoiseRatio(data_range=1.0)
+        self.step = 0
+
+    def _proposal_pause(self, step: int) -> float:
+        warm = self.config.proposal_warmup
+        return float(np.clip(np.interp(step, [0, warm], [0, self.config.proposal_update_every]), 1, None))
+
+
+def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
+    """A fresh field for the capture's box. tinycudann's kernels are used where they are installed and the device is CUDA."""
+    bounded = capture.masks != "none"
+    config = NerfactoModelConfig(
+        _target=SmallNerfacto,
+        disable_scene_contraction=bounded,
+        background_color=_background(capture.masks),
+        num_levels=settings.levels,
+        log2_hashmap_size=settings.log2_hashmap,
+        max_res=settings.max_res,
+        hidden_dim=settings.hidden,
+        hidden_dim_color=settings.hidden,
+        num_nerf_samples_per_ray=settings.samples,
+        num_proposal_samples_per_ray=(settings.proposal_samples,),
+        num_proposal_iterations=1,
+        proposal_warmup=max(50, settings.steps // 4),
+        proposal_weights_anneal_max_num_iters=max(50, settings.steps // 4),
+        proposal_net_args_list=[
+            {
+                "hidden_dim": 16,
+                "num_levels": 4,
+                "log2_hashmap_size": min(17, settings.log2_hashmap - 1),
+                "max_res": max(64, settings.max_res // 8),
+            }
+        ],
+        use_appearance_embedding=False,
+        average_init_density=1.0,
+        camera_optimizer=CameraOptimizerConfig(mode="off"),
+        implementation="tcnn" if device == "cuda" and TCNN_EXISTS else "torch",
+    )
+    box = torch.tensor(np.stack([capture.low, capture.high]), dtype=torch.float32)
+    model = config.setup(scene_box=SceneBox(aabb=box), num_train_data=len(capture.training))
+    assert isinstance(model, SmallNerfacto)
+    return model.to(device)
+
+
+def _background(masks: Kind) -> str:
+    return "last_sample" if masks == "none" else "random"
+
+
+def bundle(origins: torch.Tensor, directions: torch.Tensor) -> RayBundle:
+    """Rays (N, 3) with unit directions, as nerfstudio wants them."""
+    ones = torch.ones_like(origins[:, :1])
+    return RayBundle(
+        origins=origins,
+        directions=directions,
+        pixel_area=ones * 1e-6,
+        camera_indices=torch.zeros_like(ones, dtype=torch.long),
+        metadata={"directions_norm": ones},
+    )
+
+
+@torch.no_grad()
+def look(
+    model: SmallNerfacto,
+    origins: torch.Tensor,
+    directions: torch.Tensor,
+    between: Callable[[], Any] = lambda: None,
+    chunk: int = 4096,
+) -> dict[str, torch.Tensor]:
+    """Render rays (N, 3), unit directions: `rgb` (N, 3), `depth` (N,) along the ray, `accumulation` (N,).
+
+    `between` is called before each chunk and may raise to stop.
+    """
+    model.eval()
+    parts: list[dict[str, torch.Tensor]] = []
+    for start in range(0, len(origins), chunk):
+        between()
+        rays = bundle(origins[start : start + chunk], directions[start : start + chunk])
+        seen = model(rays)
+        parts.append({name: seen[name] for name in ("rgb", "depth", "accumulation")})
+    return {
+        "rgb": torch.cat([part["rgb"] for part in parts]),
+        "depth": torch.cat([part["depth"] for part in parts])[:, 0],
+        "accumulation": torch.cat([part["accumulation"] for part in parts])[:, 0],
+    }

@@ -1,0 +1,48 @@
+"""How good the delivered mesh is: it is drawn from views that were held out of training and texturing."""
+
+import pathlib
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.engines.scene import views
+from worker.engines.scene.rays import Floats, Tracer, read_texture
+from worker.engines.scene.texture import Textured
+from worker.engines.scene.views import Capture, View
+
+_MEASURE_PX = 800
+_MISSING = 127.5
+
+
+def draw(model: Textured, view: View, tracer: Tracer | None = None) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The textured mesh in a view: colours (H, W, 3) in 0..255 and where it is (H, W)."""
+    tracer = tracer or Tracer(model.vertices, model.faces)
+    origin, directions = view.rays()
+    face, weights, _ = tracer.hit(origin, directions)
+    on = face >= 0
+    uv = np.einsum("nk,nkd->nd", weights[on], model.uv[model.faces[face[on]]])
+    picture = np.zeros((len(directions), 3), np.float32)
+    picture[on] = read_texture(model.texture, uv)
+    return picture.reshape(view.height, view.width, 3), on.reshape(view.height, view.width)
+
+
+def psnr(folder: pathlib.Path, capture: Capture, model: Textured, shots: tuple[View, ...]) -> float:
+    """Object-only PSNR in dB over all pixels of `shots` together.
+
+    Object pixels are those of the mask (without masks: those that the mesh covers). Where the mesh misses the object,
+    mid-grey is compared, so that holes cost.
+    """
+    tracer = Tracer(model.vertices, model.faces)
+    error, count = 0.0, 0
+    for view in shots:
+        small = view.scaled(_MEASURE_PX)
+        rgba = views.image(folder, small)
+        drawn, on = draw(model, small, tracer)
+        drawn[~on] = _MISSING
+        where = on if capture.masks == "none" else rgba[..., 3] > 250
+        if capture.masks == "none" and on.sum() < 0.01 * on.size:
+            where = np.ones_like(on)
+        gap = (drawn[where] - rgba[where][:, :3].astype(np.float32)) / 255
+        error += float((gap**2).sum())
+        count += gap.size
+    return float(-10 * np.log10(max(error / max(count, 1), 1e-10)))

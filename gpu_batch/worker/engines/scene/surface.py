@@ -1,0 +1,152 @@
+"""From the trained field to a clean closed mesh.
+
+Reads `field.pt`, `views/`; writes `surface.npz` (vertices, faces) of the fused surface, and of the decimated one.
+"""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import fast_simplification
+import numpy as np
+import numpy.typing as npt
+import torch
+import trimesh
+from scipy import ndimage
+from skimage import measure
+
+from worker.engines.scene import field, fusion, views
+from worker.engines.scene.field import SmallNerfacto
+from worker.engines.scene.presets import Settings
+from worker.engines.scene.views import Capture, View
+from worker.errors import QualityError
+
+Tick = Callable[[float, str], None]
+
+
+def choose_views(capture: Capture, count: int) -> list[View]:
+    """At most `count` training views, spread out: each next one is the farthest from those chosen."""
+    candidates = list(capture.training)
+    eyes = np.array([view.pose[:3, 3] for view in candidates])
+    eyes = eyes / np.linalg.norm(eyes, axis=1, keepdims=True)
+    chosen = [0]
+    away = np.linalg.norm(eyes - eyes[0], axis=1)
+    while len(chosen) < min(count, len(candidates)):
+        chosen.append(int(np.argmax(away)))
+        away = np.minimum(away, np.linalg.norm(eyes - eyes[chosen[-1]], axis=1))
+    return [candidates[index] for index in sorted(chosen)]
+
+
+def see(model: SmallNerfacto, view: View, capture: Capture, device: str, between: Callable[[], Any]) -> fusion.Depth:
+    """Depth of one view through the field; rays that miss the box, or pass through, see nothing."""
+    origin, directions = view.rays()
+    lengths = np.linalg.norm(directions, axis=1)
+    crossing = _meets_box(origin, directions, capture) & np.isfinite(lengths)
+    unit = torch.tensor((directions / lengths[:, None])[crossing], dtype=torch.float32, device=device)
+    eye = torch.tensor(origin, dtype=torch.float32, device=device).expand(len(unit), 3)
+    depth = torch.full((len(directions),), torch.inf, device=device)
+    if len(unit):
+        seen = field.look(model, eye, unit, between)
+        along = seen["depth"] / torch.tensor(lengths[crossing], dtype=torch.float32, device=device)
+        along[seen["accumulation"] < 0.5] = torch.inf
+        depth[torch.tensor(crossing, device=device)] = along
+    return fusion.Depth(view, depth.reshape(view.height, view.width))
+
+
+def _meets_box(origin: Any, directions: Any, capture: Capture) -> npt.NDArray[np.bool_]:
+    safe = np.where(np.abs(directions) < 1e-9, 1e-9, directions)
+    a, b = (capture.low - origin) / safe, (capture.high - origin) / safe
+    near, far = np.minimum(a, b).max(1), np.maximum(a, b).min(1)
+    return np.asarray((far > near) & (far > 0))
+
+
+def extract(
+    folder: pathlib.Path, capture: Capture, settings: Settings, model: SmallNerfacto, device: str, tick: Tick
+) -> trimesh.Trimesh:
+    """The fused surface: its largest part, smoothed.
+
+    Raises:
+        QualityError: `no_surface`.
+    """
+    chosen = choose_views(capture, settings.depth_views)
+    depths = []
+    for number, view in enumerate(chosen):
+        share = 0.6 * number / len(chosen)
+        depths.append(
+            see(model, view.scaled(settings.depth_px), capture, device, lambda: tick(share, "rendering depth"))
+        )
+    grid = fusion.Grid.over(capture.low, capture.high, settings.grid)
+    distance, known = fusion.fuse(grid, depths, device, lambda: tick(0.65, "fusing depth"))
+    if capture.masks == "none":
+        return _polished(_isosurface(grid, distance, known))
+    tick(0.8, "cutting along the outlines")
+    outline = fusion.hull(folder, capture, grid, settings.photo_px, device)
+    return _polished(_isosurface(grid, _without_cavities(np.maximum(distance, outline)), None))
+
+
+def _without_cavities(distance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Fill free cells that no path joins to the outside: no photo can have shown them."""
+    labels, _ = ndimage.label(np.pad(distance > 0, 1, constant_values=True))
+    enclosed = (labels != labels[0, 0, 0])[1:-1, 1:-1, 1:-1] & (distance > 0)
+    return np.where(enclosed, -fusion.TRUNCATION_CELLS, distance)
+
+
+def _isosurface(grid: fusion.Grid, distance: Any, known: Any | None) -> trimesh.Trimesh:
+    # A closed mesh: outside the box nothing is. Without masks the seen cells alone may have a surface.
+    closed = known is None
+    volume = np.pad(distance, 1, constant_values=fusion.TRUNCATION_CELLS) if closed else distance
+    if not volume.min() < 0 < volume.max():
+        raise _nothing()
+    vertices, faces, _, _ = measure.marching_cubes(volume, 0.0, mask=known)
+    if not len(faces):
+        raise _nothing()
+    mesh = trimesh.Trimesh((vertices - closed) * grid.cell + grid.low, faces, process=True)
+    return _largest(mesh)
+
+
+def _nothing() -> QualityError:
+    return QualityError(
+        "no_surface",
+        "No solid surface could be recovered from these photos.",
+        "Use sharper photos with more overlap; shiny, transparent and single-coloured objects cannot be rebuilt.",
+    )
+
+
+def _largest(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The connected part with the largest area, wound outwards."""
+    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+    areas = np.bincount(labels, weights=mesh.area_faces)
+    mesh.update_faces(labels == int(np.argmax(areas)))
+    mesh.remove_unreferenced_vertices()
+    if mesh.volume < 0:
+        mesh.invert()
+    return mesh
+
+
+def _polished(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """Taubin smoothing: takes the steps of the grid away without shrinking."""
+    return trimesh.smoothing.filter_taubin(mesh, lamb=0.5, nu=0.53, iterations=12)
+
+
+def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:
+    """Quadric decimation to at most `faces` triangles; degenerate ones are removed."""
+    points, triangles = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
+    if len(triangles) > faces:
+        points, triangles = fast_simplification.simplify(points, triangles, target_count=faces, agg=4.0)
+    small = trimesh.Trimesh(points, triangles, process=True)
+    small.update_faces(small.nondegenerate_faces())
+    return _largest(small)
+
+
+def save(path: pathlib.Path, mesh: trimesh.Trimesh) -> None:
+    """Vertices float32, faces int32."""
+    np.savez(path, vertices=np.asarray(mesh.vertices, np.float32), faces=np.asarray(mesh.faces, np.int32))
+
+
+def load(path: pathlib.Path) -> trimesh.Trimesh:
+    """What `save` wrote."""
+    with np.load(path) as stored:
+        return trimesh.Trimesh(stored["vertices"], stored["faces"], process=False)
+
+
+__all__ = ["choose_views", "decimate", "extract", "load", "save", "see", "views"]

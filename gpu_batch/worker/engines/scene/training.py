@@ -1,0 +1,210 @@
+"""Training the field, with checkpoints from which it goes on as if it had never stopped.
+
+Reads `views/` and `views.json`; writes `field.pt`.
+"""
+
+import pathlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from worker.engines.scene import field, views
+from worker.engines.scene.field import SmallNerfacto
+from worker.engines.scene.presets import Settings
+from worker.engines.scene.views import Capture, View
+
+CHECKPOINT_SECONDS = 20.0
+_OBJECT_SHARE = 0.75
+"""Share of a batch taken from the object's pixels; the rest lies round it, and teaches where nothing is."""
+
+torch.serialization.add_safe_globals(
+    [np._core.multiarray.scalar, np.dtype, np.dtypes.Float64DType]  # type: ignore[attr-defined]
+)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Training pixels on the device: rays of unit length, straight RGBA in 0..1; the object's come first."""
+
+    origins: torch.Tensor
+    directions: torch.Tensor
+    colours: torch.Tensor
+    objects: int
+
+    def batch(self, count: int, bounded: bool) -> torch.Tensor:
+        """Numbers (count,) of randomly chosen pixels."""
+        total = len(self.colours)
+        if not bounded or self.objects in (0, total):
+            return torch.randint(total, (count,), device=self.colours.device)
+        inside = round(count * _OBJECT_SHARE)
+        first = torch.randint(self.objects, (inside,), device=self.colours.device)
+        rest = torch.randint(self.objects, total, (count - inside,), device=self.colours.device)
+        return torch.cat([first, rest])
+
+
+def pixels(folder: pathlib.Path, capture: Capture, settings: Settings, device: str) -> Pixels:
+    """All pixels of the training views that can teach something: with masks, those on and near the object."""
+    rows: dict[bool, list[tuple[Any, Any, Any]]] = {True: [], False: []}
+    for view in capture.training:
+        small = view.scaled(settings.train_px)
+        rgba = views.image(folder, small)
+        origin, directions = small.rays()
+        flat = rgba.reshape(-1, 4)
+        for inside, chosen in _split(rgba, capture, small):
+            eye = np.broadcast_to(origin, (int(chosen.sum()), 3))
+            rows[inside].append((eye, directions[chosen], flat[chosen]))
+    ordered = rows[True] + rows[False]
+    origins, directions, colours = (np.concatenate([row[k] for row in ordered]) for k in range(3))
+    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return Pixels(
+        torch.tensor(np.asarray(origins, np.float32), device=device),
+        torch.tensor(np.asarray(directions, np.float32), device=device),
+        torch.tensor(np.asarray(colours, np.float32) / 255, device=device),
+        sum(len(row[2]) for row in rows[True]),
+    )
+
+
+def _split(rgba: Any, capture: Capture, view: View) -> list[tuple[bool, Any]]:
+    alpha = rgba[..., 3]
+    if capture.masks == "none":
+        return [(True, np.ones(alpha.size, bool))]
+    solid = (alpha > 16).astype(np.uint8)
+    reach = max(3, round(0.06 * max(alpha.shape)))
+    near = cv2.dilate(solid, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
+    # The box holds empty corners that only far pixels see: a thin sample of them keeps those clean.
+    sparse = np.zeros_like(solid)
+    sparse[:: max(1, reach // 2), :: max(1, reach // 2)] = 1
+    return [(True, solid.ravel() > 0), (False, ((near | sparse) > solid).ravel())]
+
+
+def _rate(step: int, steps: int) -> float:
+    """Learning rate relative to the first, down to a tenth, after a short warm-up."""
+    return float(min(1.0, (step + 1) / 10) * 0.1 ** (step / steps))
+
+
+def train(
+    folder: pathlib.Path,
+    capture: Capture,
+    settings: Settings,
+    device: str,
+    seed: int,
+    tick: Callable[[int, float], None],
+    keep: Callable[[pathlib.Path], None],
+    stopping: Callable[[], bool],
+) -> bool:
+    """Train until `settings.steps`, going on from `field.pt` where it exists.
+
+    `tick(step, psnr)` hears of every tenth step; `keep(path)` is called with a fresh `field.pt` at least every
+    CHECKPOINT_SECONDS and at the end. Returns False where `stopping()` cut it short (the checkpoint is kept).
+    """
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    model = field.build(capture, settings, device)
+    data = pixels(folder, capture, settings, device)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.numel()], lr=1e-2, eps=1e-15)
+    path = folder / "field.pt"
+    step = _load(path, model, optimizer) if path.exists() else 0
+    bounded = capture.masks != "none"
+    kept_at = time.monotonic()
+    while step < settings.steps:
+        psnr = _step(model, data, optimizer, step, settings, bounded)
+        step += 1
+        if step % 10 == 0:
+            tick(step, psnr)
+        stop = stopping()
+        if stop or (step < settings.steps and time.monotonic() - kept_at > CHECKPOINT_SECONDS):
+            save(path, model, optimizer, step)
+            keep(path)
+            kept_at = time.monotonic()
+            if stop:
+                return False
+    save(path, model, optimizer, step)
+    keep(path)
+    return True
+
+
+def _step(
+    model: SmallNerfacto,
+    data: Pixels,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    settings: Settings,
+    bounded: bool,
+) -> float:
+    for group in optimizer.param_groups:
+        group["lr"] = 1e-2 * _rate(step, settings.steps)
+    model.train()
+    _anneal(model, step)
+    chosen = data.batch(settings.rays, bounded)
+    outputs = model(field.bundle(data.origins[chosen], data.directions[chosen]))
+    image = data.colours[chosen] if bounded else data.colours[chosen, :3]
+    batch = {"image": image}
+    losses = model.get_loss_dict(outputs, batch, {"distortion": _distortion(outputs)})
+    loss = sum(losses.values())
+    assert isinstance(loss, torch.Tensor)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    model.proposal_sampler.step_cb(step)
+    return float(-10 * torch.log10(losses["rgb_loss"].detach().clamp_min(1e-9)))
+
+
+def _distortion(outputs: dict[str, Any]) -> torch.Tensor:
+    from nerfstudio.model_components.losses import distortion_loss
+
+    value = distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])
+    assert isinstance(value, torch.Tensor)
+    return value
+
+
+def _anneal(model: SmallNerfacto, step: int) -> None:
+    """Mip-NeRF 360, equation 18: trust the proposal network slowly."""
+    share = min(1.0, step / model.config.proposal_weights_anneal_max_num_iters)
+    slope = model.config.proposal_weights_anneal_slope
+    model.proposal_sampler.set_anneal(slope * share / ((slope - 1) * share + 1))
+
+
+def save(path: pathlib.Path, model: SmallNerfacto, optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Write everything the next step depends on, at once or not at all."""
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "since_update": model.proposal_sampler._steps_since_update,
+    }
+    fresh = path.with_suffix(".tmp")
+    torch.save(state, fresh)
+    fresh.replace(path)
+
+
+def _load(path: pathlib.Path, model: SmallNerfacto, optimizer: torch.optim.Optimizer) -> int:
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["random"])
+    if torch.cuda.is_available() and state["random_cuda"]:
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+    model.proposal_sampler._steps_since_update = state["since_update"]
+    model.proposal_sampler._step = max(0, state["step"] - 1)
+    return int(state["step"])
+
+
+def trained(path: pathlib.Path, capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
+    """The field from `field.pt`, for looking at."""
+    model = field.build(capture, settings, device)
+    state = torch.load(path, weights_only=True, map_location=device)
+    model.load_state_dict(state["model"])
+    model.proposal_sampler.set_anneal(1.0)
+    return model
+
+
+def finished(path: pathlib.Path, settings: Settings) -> bool:
+    """Whether `field.pt` holds a field trained to the end."""
+    return path.exists() and int(torch.load(path, weights_only=True, map_location="cpu")["step"]) >= settings.steps
