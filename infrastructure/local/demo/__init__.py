@@ -1,0 +1,1 @@
+"""`make run`: the main job on real input, through the public HTTP API."""
