@@ -205,8 +205,8 @@ def _report(region: Region, api: Api, customer: Customer, made: list[Made], cons
         if quality:
             console.print(
                 f"\nQuality: {quality['photos_registered']} of {quality['photos_given']} photos registered, "
-                f"{quality['reprojection_error_px']:.2f} px, {quality['psnr_object_db']:.1f} dB on {quality['held_out_views']} "
-                f"held-out views, {quality['faces']} faces, masks: {quality['masks']}."
+                f"{quality['reprojection_error_px']:.2f} px, {quality['psnr_object_db']:.1f} dB on "
+                f"{quality['held_out_views']} held-out views, {quality['faces']} faces, masks: {quality['masks']}."
             )
         for note in part.job["results"].get("notes", ()):
             console.print(f"[yellow]{note}[/]")

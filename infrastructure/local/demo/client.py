@@ -90,7 +90,8 @@ class Api:
 
     def get(self, operation: str, **path: str) -> Any:
         """The JSON of an operation without body."""
-        return self.call(operation, **path).json
+        named: dict[str, Any] = dict(path)
+        return self.call(operation, **named).json
 
     # The steps of the main job, in the words of the API.
 
