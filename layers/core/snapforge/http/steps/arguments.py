@@ -46,7 +46,7 @@ def read(endpoint: "Endpoint", request: Request) -> None:
     if signature.query:
         name, schema = signature.query
         try:
-            request.arguments[name] = schema.validate_strings(request.query)
+            request.arguments[name] = schema.validate_python(request.query)
         except ValidationError as error:
             raise InvalidQuery(_summary(error), errors=_errors(error)) from error
     if signature.body:
