@@ -65,6 +65,22 @@ def find(row: type[R], pk: str, sk: str, *, consistent: bool = True) -> R | None
         return None
 
 
+def update(row: R, actions: Sequence[Action], condition: Condition, *, failed: Failure) -> R:
+    """Change the row at `row`'s key where `condition` holds, and return all of it as it is then. One UpdateItem.
+
+    `failed` makes the error from the item that stood in the way, as in Transaction.
+    """
+    arguments = row.get_update_kwargs_from_instance(
+        actions=list(actions), condition=condition, return_values_on_condition_failure="ALL_OLD"
+    )
+    client = cast(Any, connection().client)
+    try:
+        answer = client.update_item(**arguments, ReturnValues="ALL_NEW")
+    except client.exceptions.ConditionalCheckFailedException as error:
+        raise failed(error.response.get("Item")) from error
+    return type(row).from_raw_data(answer["Attributes"])
+
+
 class Stale(Exception):
     """A row changed between reading and writing. What was decided on it must be decided again."""
 

@@ -1,0 +1,1 @@
+"""Identity: who a request comes from, and what they may do."""

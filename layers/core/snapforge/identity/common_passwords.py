@@ -1,0 +1,43 @@
+"""The commonest passwords of ten characters and more (shorter ones are refused by length), casefolded."""
+
+_WORDS = """
+1234567890 12345678910 0123456789 0987654321 9876543210 1234567891 123456789a a123456789 123456789q q123456789
+1q2w3e4r5t 1q2w3e4r5t6y 1q2w3e4r5t6y7u qwertyuiop qwertyuiop123 qwerty1234 qwerty12345 qwerty123456 1234qwerty
+12345qwert 123456qwerty qwertyuiop[] asdfghjkl; asdfghjkl1 asdfghjkl123 zxcvbnm123 zxcvbnm,./ qazwsxedcrfv
+qazwsxedc1 1qaz2wsx3edc 1qazxsw23edc !qaz2wsx3edc 1qaz2wsx3edc4rfv q1w2e3r4t5 q1w2e3r4t5y6 qweasdzxc1 qweasdzxc123
+1qaz@wsx3edc qwerasdfzxcv qwer1234asdf asdf1234qwer abcd123456 abc1234567 abcdefghij abcdefghijk abcdef1234
+abcdef123456 abcdefg123 abcdefgh123 a1b2c3d4e5 a1b2c3d4e5f6 aa12345678 aa123456789 aaa123456789 asd123456789
+password12 password123 password1234 password12345 password123456 password123! password1! password01 password00
+password11 password2020 password2021 password2022 password2023 password2024 password2025 password2026
+password!1 password!! passw0rd12 passw0rd123 passw0rd1234 p@ssw0rd12 p@ssw0rd123 p@ssword123 p@ssw0rd1! pa$$w0rd123
+pa55word123 passwordpassword mypassword mypassword1 mypassword123 newpassword newpassword1 yourpassword
+thisismypassword secretpassword letmein123 letmein1234 letmein12345 letmeinplease iloveyou12 iloveyou123
+iloveyou1234 iloveyou12345 iloveyou2 iloveyou!! iloveyouforever iloveyoubaby welcome123 welcome1234 welcome12345
+welcome2020 welcome2021 welcome2022 welcome2023 welcome2024 welcome2025 welcome2026 welcome123! welcome@123
+administrator admin12345 admin123456 admin1234567 adminadmin adminadmin1 admin@1234 admin@123456 administrator1
+rootroot12 root123456 superadmin superadmin1 superman123 superman1234 superuser1 changeme123 changeme1234
+changemenow changethis test123456 test1234567 test12345678 testtest12 testtest123 testing123 testing1234
+test@12345 user123456 user1234567 guest12345 guest123456 default123 demo123456 sample1234 temp123456 temppassword
+football12 football123 football1234 baseball12 baseball123 baseball1234 basketball basketball1 basketball123
+princess12 princess123 princess1234 sunshine12 sunshine123 sunshine1234 monkey1234 monkey12345 monkey123456
+dragon1234 dragon12345 dragon123456 shadow1234 shadow12345 master1234 master12345 master123456 michael123
+michael1234 jennifer12 jennifer123 jordan1234 jessica123 jessica1234 charlie123 charlie1234 daniel1234 thomas1234
+batman1234 batman12345 spiderman12 spiderman123 starwars12 starwars123 pokemon123 pokemon1234 minecraft1
+minecraft123 computer12 computer123 computer1234 internet12 internet123 samsung123 samsung1234 google1234
+google12345 facebook12 facebook123 facebook1234 whatsapp123 instagram123 linkedin123 snapforge123 snapforge1
+trustno1trustno1 correcthorsebatterystaple whatever12 whatever123 freedom123 freedom1234 liverpool1 liverpool123
+manchester manchester1 manchesterunited chelsea123 chelsea1234 arsenal123 arsenal1234 barcelona1 barcelona123
+realmadrid realmadrid1 juventus123 christmas1 christmas123 halloween1 january2024 february2024 summer2020 summer2021
+summer2022 summer2023 summer2024 summer2025 summer2026 winter2020 winter2021 winter2022 winter2023 winter2024
+winter2025 winter2026 spring2024 spring2025 spring2026 autumn2024 autumn2025 autumn2026 chocolate1 chocolate123
+butterfly1 butterfly123 strawberry strawberry1 elizabeth1 alexander1 alexander123 christopher christopher1
+1111111111 11111111111 111111111111 0000000000 00000000000 000000000000 2222222222 5555555555 6666666666 7777777777
+8888888888 9999999999 1122334455 112233445566 1212121212 1231231231 123123123123 123321123321 1234512345
+123456123456 12345678901 123456789012 1234567890123 123456789123 123456789abc 123qweasdzxc 123qwe123qwe 147258369a
+147258369147 159357456852 159753456852 741852963a 789456123a 789456123789 987654321a 0102030405 010203040506
+1029384756 102030405060 passwort123 passwort1234 passwort12345 hallo12345 hallo123456 schatz1234 ichliebedich
+geheim1234 motdepasse motdepasse1 motdepasse123 azertyuiop azertyuiop123 azerty12345 azerty123456 contrasena1
+contrasena123 contraseña123 wachtwoord wachtwoord1 wachtwoord123 haslo12345 qwertzuiop qwertzuiop1 qwertz12345
+qwertz123456 senha12345 senha123456 parola1234 jelszo1234
+"""
+COMMON = frozenset(_WORDS.split())
