@@ -352,9 +352,10 @@ class Region:
             "Stage": STAGE,
             "WebOrigin": self.api_url,
             "PublicUrl": self.api_url,
-            "DeliveryUrl": f"{self.api_url}/assets",
+            "DeliveryUrl": self.api_url,
+            "OriginSecret": "origin",
             "MailDomain": MAIL_DOMAIN,
-            "MailFrom": f"Snapforge <no-reply@{MAIL_DOMAIN}>",
+            "MailFrom": f"Snapforge <hello@{MAIL_DOMAIN}>",
             "WeightsUri": self.weights or "",
             "ReleaseSha": "local",
         }

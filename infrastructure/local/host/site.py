@@ -14,7 +14,7 @@ from infrastructure.local.host.functions import Deployed
 from infrastructure.local.host.gateway import Request, Response, Route, Router
 from infrastructure.local.host.pool import Answer, Pool
 
-ORIGIN_SECRET = "x-origin-secret"
+ORIGIN_SECRET = "x-origin-verify"
 VIEWER_ADDRESS = "x-viewer-ip"
 _EDGE_HEADERS = (ORIGIN_SECRET, VIEWER_ADDRESS)
 """What CloudFront adds, and so takes away from what a viewer sends."""

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,13 @@ def main() -> None:
     settings: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
     client = Clients(settings["emulator"], settings["batch"])
     roots = [Path(root) for root in settings["roots"]]
-    stacks: list[tuple[Prepared, dict[str, str], dict[str, str]]] = []
+    stacks: list[Standing] = []
     try:
         for root in roots:
-            prepared = templates.prepare(root, settings["parameters"], settings["invoke_url"], settings["emulator"])
-            deploy(client, f"snapforge-local-{root.stem}", prepared, settings["parameters"])
-            stacks += standing(client, f"snapforge-local-{root.stem}", prepared)
-        for prepared, parameters, physical in stacks:
-            resolver = Resolver(prepared.template, parameters, physical)
-            batch_definitions.register(client("batch"), prepared.left_out, resolver)
+            setting = templates.Setting(settings["parameters"], settings["invoke_url"], seed.lookup(client))
+            stacks += deploy_all(client, f"snapforge-local-{root.stem}", templates.prepare(root, setting), setting.parameters)
+        for stack in stacks:
+            batch_definitions.register(client("batch"), stack.prepared.left_out, stack.resolver())
         origin_secret = seed.seed(client, settings)
     except (DeployFailed, ClientError, ValueError, OSError) as error:
         sys.exit(f"deployment: {error}")
@@ -60,37 +59,84 @@ def main() -> None:
     Path(settings["deployed"]).write_text(json.dumps({"fingerprint": settings["fingerprint"]}))
 
 
-def deploy(client: Clients, name: str, prepared: Prepared, parameters: Mapping[str, str]) -> None:
-    """Create or update one root stack; its nested ones go the way `aws cloudformation package` sends them."""
+@dataclass(frozen=True)
+class Standing:
+    """A stack that stands, as the emulator describes it."""
+
+    prepared: Prepared
+    parameters: dict[str, str]
+    physical: dict[str, str]
+    """Physical ids by logical id."""
+    outputs: dict[str, str]
+
+    def resolver(self) -> Resolver:
+        return Resolver(self.prepared.template, self.parameters, self.physical)
+
+
+def deploy_all(client: Clients, name: str, prepared: Prepared, parameters: Mapping[str, str]) -> list[Standing]:
+    """One template's own resources, then its nested stacks in order, each with what the parent passes on."""
+    own = deploy(client, name, prepared, parameters)
+    result = [own]
+    resolver = own.resolver()
+    for logical, child in prepared.children.items():
+        given = {key: _text(resolver.resolve(value)) for key, value in child.parameters.items()}
+        below = deploy_all(client, f"{name}-{logical.lower()}", child.prepared, given)
+        resolver.know(logical, below[0].outputs)
+        result += below
+    return result
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def deploy(client: Clients, name: str, prepared: Prepared, parameters: Mapping[str, str]) -> Standing:
+    """Create or update one stack. A template without resources of its own is no stack."""
+    given = _given(prepared, parameters)
+    if not prepared.template["Resources"]:
+        return Standing(prepared, _with_defaults(prepared, given), {}, {})
     s3, cloudformation = client("s3"), client("cloudformation")
     if templates.TEMPLATE_BUCKET not in {b["Name"] for b in s3.list_buckets()["Buckets"]}:
-        s3.create_bucket(
-            Bucket=templates.TEMPLATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-    for each in prepared.everything():
-        s3.put_object(Bucket=templates.TEMPLATE_BUCKET, Key=each.key, Body=each.body.encode())
+        s3.create_bucket(Bucket=templates.TEMPLATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=templates.TEMPLATE_BUCKET, Key=prepared.key, Body=prepared.body.encode())
     request = {
         "StackName": name,
         "TemplateURL": f"{s3.meta.endpoint_url}/{templates.TEMPLATE_BUCKET}/{prepared.key}",
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in _given(prepared, parameters).items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
     }
     try:
-        if _status(cloudformation, name) is None:
+        if _stack(cloudformation, name) is None:
             cloudformation.create_stack(**request)
         else:
             cloudformation.update_stack(**request)
     except ClientError as error:
-        if "No updates are to be performed" in str(error):
-            return
-        raise
+        if "No updates are to be performed" not in str(error):
+            raise
+    stack = _settled(cloudformation, name)
+    resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    return Standing(
+        prepared,
+        {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])},
+        {r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in resources},
+        {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
+    )
+
+
+def _settled(cloudformation: Any, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + 300
-    while (status := _status(cloudformation, name) or "").endswith("_IN_PROGRESS"):
+    while (stack := _stack(cloudformation, name) or {"StackStatus": "gone"})["StackStatus"].endswith("_IN_PROGRESS"):
         if time.monotonic() > deadline:
-            raise DeployFailed(f"stack {name} is still {status} after 300 s")
-        time.sleep(0.1)
-    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise DeployFailed(f"stack {name} is {status}:\n{_failures(cloudformation)}")
+            raise DeployFailed(f"stack {name} is still {stack['StackStatus']} after 300 s")
+        time.sleep(0.05)
+    if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise DeployFailed(f"stack {name} is {stack['StackStatus']}:\n{_failures(cloudformation, name)}")
+    return stack
+
+
+def _with_defaults(prepared: Prepared, given: dict[str, str]) -> dict[str, str]:
+    declared = prepared.template.get("Parameters", {})
+    return {name: str(given.get(name, entry.get("Default", ""))) for name, entry in declared.items()}
 
 
 def _given(prepared: Prepared, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -101,40 +147,24 @@ def _given(prepared: Prepared, parameters: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in parameters.items() if name in declared}
 
 
-def _status(cloudformation: Any, name: str) -> str | None:
-    for stack in cloudformation.describe_stacks()["Stacks"]:
-        if stack["StackName"] == name and stack["StackStatus"] != "DELETE_COMPLETE":
-            return str(stack["StackStatus"])
+def _stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    for page in cloudformation.get_paginator("describe_stacks").paginate():
+        for stack in page["Stacks"]:
+            if stack["StackName"] == name and stack["StackStatus"] != "DELETE_COMPLETE":
+                return dict(stack)
     return None
 
 
-def _failures(cloudformation: Any) -> str:
-    lines = []
-    for stack in cloudformation.describe_stacks()["Stacks"]:
-        for event in cloudformation.describe_stack_events(StackName=stack["StackName"])["StackEvents"]:
-            if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason"):
-                where = f"{stack['StackName']}/{event['LogicalResourceId']} ({event['ResourceType']})"
-                lines.append(f"  {where}: {event['ResourceStatusReason']}")
+def _failures(cloudformation: Any, name: str) -> str:
+    lines = [
+        f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event['ResourceStatusReason']}"
+        for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason")
+    ]
     return "\n".join(lines) or "  (no reason given)"
 
 
-def standing(client: Clients, name: str, prepared: Prepared) -> list[tuple[Prepared, dict[str, str], dict[str, str]]]:
-    """Each template with its resolved parameters and its resources' physical ids, nested ones too."""
-    cloudformation = client("cloudformation")
-    resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-    physical = {r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in resources}
-    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    parameters = {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
-    result = [(prepared, parameters, physical)]
-    for logical, child in prepared.children.items():
-        if logical in physical:
-            result += standing(client, physical[logical], child)
-    return result
-
-
-def functions(
-    client: Clients, stacks: list[tuple[Prepared, dict[str, str], dict[str, str]]]
-) -> dict[str, Function]:
+def functions(client: Clients, stacks: list[Standing]) -> dict[str, Function]:
     """What the functions host must know, as the deployed stacks say it."""
     api = client("lambda")
     config = {f["FunctionName"]: f for page in api.get_paginator("list_functions").paginate() for f in page["Functions"]}
@@ -143,9 +173,9 @@ def functions(
         if ":dynamodb:" in mapping["EventSourceArn"]:
             streams.setdefault(mapping["FunctionArn"].split(":")[6], []).append(_stream(mapping))
     result = {}
-    for prepared, _, physical in stacks:
-        for logical, source in prepared.functions.items():
-            name = physical.get(logical)
+    for stack in stacks:
+        for logical, source in stack.prepared.functions.items():
+            name = stack.physical.get(logical)
             if not name:
                 continue
             deployed = config[name]

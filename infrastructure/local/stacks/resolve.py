@@ -1,4 +1,4 @@
-"""Works out the intrinsic functions in the resources that local Batch gets. MiniStack does it for all others."""
+"""Works out the intrinsic functions in what MiniStack does not get: Batch resources, parameters of nested stacks."""
 
 import re
 from collections.abc import Mapping
@@ -24,6 +24,11 @@ class Resolver:
         self._template = template
         self._values = {**_PSEUDO, **parameters}
         self._physical = physical
+        self._outputs: dict[str, str] = {}
+
+    def know(self, child: str, outputs: Mapping[str, str]) -> None:
+        """Take in what a nested stack gave: `<child>.Outputs.<name>`."""
+        self._outputs |= {f"{child}.Outputs.{name}": value for name, value in outputs.items()}
 
     def resolve(self, value: Any) -> Any:
         """`value` with every intrinsic function replaced; a reference that only AWS could give is a stand-in text."""
@@ -67,6 +72,8 @@ class Resolver:
                 raise ValueError(f"Fn::{function} in a Batch resource: teach infrastructure/local/stacks/resolve.py")
 
     def _attribute(self, name: str, attribute: str) -> str:
+        if (output := self._outputs.get(f"{name}.{attribute}")) is not None:
+            return output
         physical = self._physical.get(name, name)
         if attribute == "RepositoryUri":
             return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{physical}"

@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from infrastructure.local.paths import REGION
+from infrastructure.local.stacks import adapt
 from infrastructure.local.stacks.left_out import take_out
 
 TEMPLATE_BUCKET = "snapforge-local-templates"
@@ -34,37 +36,51 @@ class Source:
 
 @dataclass
 class Prepared:
-    """One template, ready for the emulator."""
+    """One template, ready for the emulator as a stack of its own."""
 
     path: Path
     template: dict[str, Any]
     functions: dict[str, Source]
     """By logical id."""
     left_out: dict[str, dict[str, Any]]
-    children: dict[str, "Prepared"] = field(default_factory=dict)
-    """Nested stacks by logical id."""
+    children: dict[str, "Child"]
+    """Nested stacks by logical id, in the order in which they can be deployed."""
 
     @property
     def key(self) -> str:
-        """S3 key; it changes with the content, so that an update reaches nested stacks."""
+        """S3 key of the body."""
         return f"{self.path.stem}-{hashlib.sha256(self.body.encode()).hexdigest()[:16]}.json"
 
     @property
     def body(self) -> str:
         return json.dumps(self.template, sort_keys=True)
 
-    def everything(self) -> list["Prepared"]:
-        """Children first, then itself."""
-        return [each for child in self.children.values() for each in child.everything()] + [self]
 
-
-def prepare(path: Path, parameters: Mapping[str, str], invoke_url: str, s3_url: str) -> Prepared:
-    """Transform one template and its nested ones.
-
-    `parameters` are the root's values; SAM only needs them where a property's shape depends on one.
+@dataclass
+class Child:
+    """A nested stack. It is deployed as a stack beside its parent: MiniStack's update of a nested stack touches every
+    resource in it and loses the attributes of those that did not change.
     """
+
+    prepared: Prepared
+    parameters: dict[str, Any]
+    """As the parent writes them, with references to itself and to other children's outputs."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every template is prepared with."""
+
+    parameters: Mapping[str, str]
+    """The roots' values. Nested templates use the same names for the same things."""
+    invoke_url: str
+    lookup: adapt.Lookup
+
+
+def prepare(path: Path, setting: Setting) -> Prepared:
+    """Transform one template and its nested ones, and take out what is not for the emulator."""
     template = yaml_parse(path.read_text())
-    children: dict[str, Prepared] = {}
+    nested: dict[str, Prepared] = {}
     functions: dict[str, Source] = {}
     defaults = template.get("Globals", {}).get("Function", {})
     for name in _ONE_VERSION:
@@ -74,9 +90,7 @@ def prepare(path: Path, parameters: Mapping[str, str], invoke_url: str, s3_url: 
         match resource["Type"]:
             case "AWS::CloudFormation::Stack" | "AWS::Serverless::Application" as kind:
                 where = "Location" if kind.endswith("Application") else "TemplateURL"
-                child = prepare(path.parent / properties[where], {}, invoke_url, s3_url)
-                children[name] = child
-                properties[where] = f"{s3_url}/{TEMPLATE_BUCKET}/{child.key}"
+                nested[name] = prepare(path.parent / properties[where], setting)
             case "AWS::Serverless::Function":
                 functions[name] = _function(path, properties, defaults)
             case "AWS::Serverless::LayerVersion":
@@ -85,13 +99,27 @@ def prepare(path: Path, parameters: Mapping[str, str], invoke_url: str, s3_url: 
                 _inline_definition(path, properties)
     template["Resources"] = _alias_to_function(template["Resources"], functions)
     if _SAM in _transforms(template):
-        template = _transform(template, parameters)
+        template = _transform(template, setting.parameters)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
-            _to_proxy(resource["Properties"], invoke_url)
-        _plain_policies(resource)
+            adapt.to_proxy(resource["Properties"], setting.invoke_url)
+        adapt.plain_policies(resource)
     left_out = take_out(template)
+    template = adapt.resolve_dynamic(template, dict(setting.parameters), setting.lookup)
+    children = {name: Child(nested[name], template["Resources"][name]["Properties"].get("Parameters", {}))
+                for name in _in_order(template["Resources"], set(nested))}
+    for name in nested:
+        del template["Resources"][name]
     return Prepared(path, template, functions, left_out, children)
+
+
+def _in_order(resources: dict[str, Any], nested: set[str]) -> list[str]:
+    """Nested stacks, each after those that it names."""
+    graph = {}
+    for name in sorted(nested):
+        text = json.dumps(resources[name])
+        graph[name] = {other for other in nested - {name} if f'"{other}"' in text or f'"{other}.Outputs' in text}
+    return list(TopologicalSorter(graph).static_order())
 
 
 def _transforms(template: dict[str, Any]) -> list[str]:
@@ -128,6 +156,8 @@ def _alias_to_function(value: Any, functions: Mapping[str, Source]) -> Any:
 def _inline_definition(path: Path, properties: dict[str, Any]) -> None:
     if isinstance(uri := properties.pop("DefinitionUri", None), str):
         properties["Definition"] = yaml_parse((path.parent / uri).read_text())
+    if "Definition" in properties:
+        properties["Definition"] = adapt.retry_lost_host(properties["Definition"])
 
 
 def _transform(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -135,20 +165,3 @@ def _transform(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[
     translator = Translator({}, Parser(), boto_session=session)
     result: dict[str, Any] = translator.translate(deepcopy(template), dict(parameters))
     return result
-
-
-def _to_proxy(properties: dict[str, Any], invoke_url: str) -> None:
-    """The code stays in the working tree: MiniStack passes each invocation on."""
-    properties["Code"] = {"ZipFile": "# served by the functions host"}
-    properties["Runtime"] = "python3.13"
-    for name in ("Layers", "VpcConfig", "SnapStart", "ReservedConcurrentExecutions"):
-        properties.pop(name, None)
-    environment = properties.setdefault("Environment", {})
-    environment["Variables"] = {**environment.get("Variables", {}), "MINISTACK_LAMBDA_PROXY_URL": invoke_url}
-
-
-def _plain_policies(resource: dict[str, Any]) -> None:
-    """MiniStack knows Retain; RetainExceptOnCreate says the same for a stack that stands."""
-    for name in ("DeletionPolicy", "UpdateReplacePolicy"):
-        if resource.get(name) == "RetainExceptOnCreate":
-            resource[name] = "Retain"
