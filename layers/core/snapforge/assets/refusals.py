@@ -110,11 +110,10 @@ def picture_animated() -> Refusal:
     return Refusal("picture_animated", "The picture is animated.", "Send one still picture, as JPEG or PNG.")
 
 
-def too_many_pixels(width: int, height: int) -> Refusal:
+def too_many_pixels() -> Refusal:
     return Refusal(
         "too_many_pixels",
-        f"{width} by {height} pixels are {width * height / 1e6:.0f} megapixels; "
-        f"at most {MAX_PIXELS // 1_000_000} are taken.",
+        f"The picture claims more than {MAX_PIXELS // 1_000_000} megapixels.",
         "Reduce its longest side to 6000 pixels.",
     )
 

@@ -145,6 +145,11 @@ def links(assets: Sequence[Asset], life: timedelta = API_LINKS) -> dict[str, Ass
     }
 
 
+def sign(key: str, *, expires_in: timedelta) -> str:
+    """The signed address of one deliverable key."""
+    return delivery.sign(key, clock.now() + expires_in)
+
+
 def save_variants(asset: Asset, variants: Sequence[Variant]) -> None:
     """Note the variants that lie in the bucket now."""
     row = AssetRow(org_pk(asset.org_id), f"asset#{asset.id}")

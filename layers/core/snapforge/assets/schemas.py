@@ -127,6 +127,8 @@ class Upload(Schema):
     refused: Refused | None = None
     duplicate_of: str | None = None
     photo: PhotoFacts | None = None
+    thumbnail: str | None = None
+    """A signed address, good for an hour."""
 
 
 class CaptureCounts(Schema):

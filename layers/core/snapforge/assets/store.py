@@ -142,5 +142,5 @@ def photo_pk(capture_id: str | None, upload_id: str) -> str:
     return f"capture#{capture_id}" if capture_id else f"upload#{upload_id}"
 
 
-def waiting_shard(upload_id: str) -> str:
+def waiting_partition(upload_id: str) -> str:
     return f"unsent#upload#{sum(upload_id.encode()) % SHARDS}"

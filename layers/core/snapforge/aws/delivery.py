@@ -1,7 +1,7 @@
 """Delivery by CloudFront: signed URLs with a canned policy (RSA, SHA-1, as CloudFront defines it).
 
-The object `assets/<path>` of the assets bucket is delivered at `<DELIVERY_URL>/<path>`: DELIVERY_URL ends with `/assets`,
-and CloudFront passes the path on to S3 as it is. Who fetched what stands in CloudFront's access logs (LogsBucket), with the link's expiry and key pair id.
+The object `assets/<path>` of the assets bucket is delivered at `<DELIVERY_URL>/<path>`: DELIVERY_URL ends with
+`/assets`, and CloudFront passes the path on to S3 as it is. Who fetched what stands in CloudFront's access logs.
 """
 
 from datetime import datetime

@@ -71,3 +71,35 @@ def names(prefix: str) -> Iterator[str]:
     for page in client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
         for found in page.get("Contents", ()):
             yield f"s3://{bucket}/{found['Key']}"
+
+
+def find(uri: str) -> bytes | None:
+    """The whole object, or None when there is none."""
+    bucket, key = split(uri)
+    try:
+        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+            return None
+        raise
+
+
+def beginning(uri: str, count: int) -> bytes:
+    """The first `count` bytes of an object."""
+    bucket, key = split(uri)
+    return client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{count - 1}")["Body"].read()
+
+
+def copy_large(source: str, target: str) -> None:
+    """Server-side copy of any size, in parts where it must be; headers come along."""
+    from boto3.s3.transfer import TransferConfig
+
+    from_bucket, from_key = split(source)
+    bucket, key = split(target)
+    mebibyte = 1024 * 1024
+    client("s3").copy(
+        {"Bucket": from_bucket, "Key": from_key},
+        bucket,
+        key,
+        Config=TransferConfig(multipart_threshold=256 * mebibyte, multipart_chunksize=256 * mebibyte),
+    )

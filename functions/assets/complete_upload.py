@@ -1,0 +1,19 @@
+"""POST /v1/uploads/{upload_id}/complete"""
+
+from typing import Annotated
+
+from snapforge.assets import errors, service
+from snapforge.assets.schemas import Upload, UploadComplete
+from snapforge.http import Body, Permission, Principal, Reply, accepted, endpoint
+
+
+@endpoint(
+    "POST /v1/uploads/{upload_id}/complete",
+    permission=Permission.uploads_write,
+    raises=(errors.UploadNotFound, errors.UploadNotOpen, errors.PartsDoNotFit),
+    status=202,
+)
+def handler(principal: Principal, upload_id: str, body: Body[UploadComplete]) -> Annotated[Reply, Upload]:
+    """Put the parts of a large file together; its check follows. Files sent by POST need no completion."""
+    upload = service.complete_upload(principal.org_id, upload_id, body)
+    return accepted(upload, at=f"/v1/uploads/{upload.id}")

@@ -1,0 +1,18 @@
+"""POST /v1/uploads/presign"""
+
+from typing import Annotated
+
+from snapforge.assets import errors, service
+from snapforge.assets.schemas import UploadsPresign, UploadTickets
+from snapforge.http import Body, Permission, Principal, Reply, endpoint, reply
+
+
+@endpoint(
+    "POST /v1/uploads/presign",
+    permission=Permission.uploads_write,
+    raises=(errors.FileRefused, errors.CaptureNotFound, errors.CaptureFull),
+    status=201,
+)
+def handler(principal: Principal, body: Body[UploadsPresign]) -> Annotated[Reply, UploadTickets]:
+    """Announce files and learn where each is sent. What cannot be taken is refused here, before it is sent."""
+    return reply(service.presign(principal.org_id, body), status=201)
