@@ -1,7 +1,6 @@
 """Both kinds of job, from sign-up to mail, on the local region, by a client that knows only the OpenAPI document."""
 
 import subprocess
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,8 @@ def customer(region: Region) -> Customer:
 
 
 @pytest.fixture
-def api(region: Region, customer: Customer) -> Iterator[Api]:
-    yield Api(region.api_url, customer.api_key)
+def api(region: Region, customer: Customer) -> Api:
+    return Api(region.api_url, customer.api_key)
 
 
 def last(api: Api, job_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -46,8 +45,7 @@ def last(api: Api, job_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def audit(region: Region, org_id: str) -> list[str]:
     """Every ledger invariant that does not hold; none, if we are exact."""
-    answered = region.invoke("snapforge-dev-audit-ledger", {"org_id": org_id})
-    found: list[str] = answered["problems"] if isinstance(answered, dict) else answered
+    found: list[str] = region.invoke("snapforge-dev-audit-ledger", {"org_id": org_id})["faults"]
     return found
 
 
@@ -131,14 +129,11 @@ def test_too_few_credits_is_402_and_nothing_starts(api: Api) -> None:
     before = api.get("get_balance")
     order = PICTURES | {"width": 1024, "height": 1024, "count": 16, "steps": 50}
     with pytest.raises(ApiError) as refused:
-        for _ in range(20):
-            api.call("create_job", body=order)
+        api.call("create_job", body=order)
     assert refused.value.status == 402
     assert refused.value.code == "insufficient_credits"
     assert refused.value.problem["shortfall"] > 0
-    for job in api.call("list_jobs", query={"state": "queued"}).json["items"]:
-        api.call("cancel_job", job_id=job["id"])
-    assert api.get("get_balance")["debt"] == before["debt"] == 0
+    assert api.get("get_balance") == before
 
 
 @pytest.mark.part("JOB-5")
