@@ -44,7 +44,7 @@ def load(folder: Path, device: Device, *, reduced: bool) -> "Flux":
     try:
         pipeline = diffusers.DiffusionPipeline.from_pretrained(
             folder,
-            torch_dtype=torch.bfloat16 if device == "cuda" else torch.float32,
+            dtype=torch.bfloat16 if device == "cuda" else torch.float32,
             use_safetensors=True,
             local_files_only=True,
         )

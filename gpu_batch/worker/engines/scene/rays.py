@@ -41,7 +41,7 @@ def read_texture(texture: npt.NDArray[np.uint8], uv: npt.NDArray[np.floating]) -
     return bilinear(texture, x, y)
 
 
-def bilinear(picture: npt.NDArray[np.uint8], x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Floats:
+def bilinear(picture: npt.NDArray[np.uint8] | Floats, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Floats:
     """Values (N, channels) at columns x and rows y, pixel middles at whole numbers, held at the border."""
     height, width = picture.shape[:2]
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)

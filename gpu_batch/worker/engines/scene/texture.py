@@ -83,13 +83,13 @@ def lay_out(vertices: Floats, faces: Ints, uv: Floats, size: int) -> Texels:
     on = face >= 0
     corners = faces[face[on]]
     points = np.einsum("nk,nkd->nd", weights[on], vertices[corners]).astype(np.float32)
-    normals = np.einsum("nk,nkd->nd", weights[on], _normals_by_place(vertices, faces)[corners]).astype(np.float32)
+    normals = np.einsum("nk,nkd->nd", weights[on], normals_by_place(vertices, faces)[corners]).astype(np.float32)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     count = int(on.sum())
     return Texels(size, row[on], column[on], points, normals, np.zeros((count, 3), np.float32), np.zeros(count, np.float32))
 
 
-def _normals_by_place(vertices: Floats, faces: Ints) -> Floats:
+def normals_by_place(vertices: Floats, faces: Ints) -> Floats:
     """Vertex normals that ignore the cuts of the UV map: vertices at one place share theirs."""
     _, place = np.unique(vertices, axis=0, return_inverse=True)
     place = place.reshape(-1)
