@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PY := .venv/bin/python
+PY := PYTHONPATH=layers/core:. .venv/bin/python
 PYTEST := $(PY) -m pytest
 WORKER_PATH := gpu_batch:layers/core:.
 SCENE := PYTHONPATH=$(WORKER_PATH) .venvs/scene/bin/python
