@@ -5,7 +5,7 @@ from datetime import datetime
 from pynamodb.expressions.update import Action
 
 from snapforge.aws import outbox
-from snapforge.aws.tables import Transaction, find
+from snapforge.aws.tables import Stale, Transaction, find, retried
 from snapforge.identity import domain, events, passwords, schemas, store
 from snapforge.identity.errors import VerificationOver, WeakPassword
 from snapforge.identity.limits import may_mail
@@ -16,10 +16,6 @@ from snapforge.kit.permissions import OrgRole, Principal
 
 class _Taken(Exception):
     """The address got an account between looking and writing."""
-
-
-class _AlreadyVerified(Exception):
-    """Another request has verified the address."""
 
 
 def sign_up(body: schemas.SignUp) -> None:
@@ -121,19 +117,19 @@ def verify_email(body: schemas.VerifyEmail) -> None:
     A link works once; following it again, or another one of the same user, changes nothing and is no error.
     VerificationOver when it is unknown or too old.
     """
-    now = clock.now()
     row = find(store.Verification, f"verify#{domain.sha256(body.token)}", "verify")
-    user = store.user_of(row.user_id) if row else None
-    if row is None or user is None or row.expires_at <= now:
+    if row is None or row.expires_at <= clock.now():
         raise VerificationOver()
-    if user.verified_at is None:
-        try:
-            _verify(user, row, now)
-        except _AlreadyVerified:
-            return
+    retried(lambda: _verify(row))
 
 
-def _verify(user: store.User, link: store.Verification, now: datetime) -> None:
+def _verify(link: store.Verification) -> None:
+    user = store.user_of(link.user_id)
+    if user is None:
+        raise VerificationOver()
+    if user.verified_at is not None:
+        return
+    now = clock.now()
     standing: list[Action] = [store.Standing.verified.set(True)]
     if link.password_hash != user.password_hash:
         # Whoever signed up with this address before, and knows that other password, is out.
@@ -147,8 +143,15 @@ def _verify(user: store.User, link: store.Verification, now: datetime) -> None:
             store.User.name.set(link.name),
         ],
         store.User.verified_at.does_not_exist() & (store.User.password_hash == user.password_hash),
-        failed=lambda _: _AlreadyVerified(),
+        failed=lambda _: Stale(),
     )
+    if link.name != user.name:
+        tx.update(
+            store.Org(pk=f"org#{user.org_id}", sk="org"),
+            [store.Org.name.set(link.name)],
+            store.Org.pk.exists(),
+            failed=lambda _: RuntimeError("a user without an org"),
+        )
     tx.update(
         store.Standing(pk=user.pk, sk="epoch"),
         standing,
