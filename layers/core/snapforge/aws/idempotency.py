@@ -99,3 +99,16 @@ def put(
         row.pk.does_not_exist() | (row.expires_at < now),
         failed=failed,
     )
+
+
+def recall(row: type[IdempotencyRow], key: IdempotencyKey) -> None:
+    """Raise Replay or KeyReused where a record stands. One GetItem.
+
+    For work that was refused before its transaction: what refuses it now may be what the first request did.
+    """
+    found = tables.find(row, key.pk, "idem")
+    if found is None or found.expires_at < clock.epoch(clock.now()):
+        return
+    if found.fingerprint != key.fingerprint:
+        raise KeyReused()
+    raise Replay(int(found.status), found.body, json.loads(found.headers))

@@ -3,7 +3,7 @@
     execution `<job>-<run>` (a recovered one `<job>-<run>-<n>`), input RunRef {org_id, job_id, run}
       CheckJob     in  RunRef                                   out CheckAnswer: next = dispatch | settle | end
       DispatchJob  in  RunRef + attempt, task_token             answered by SendTaskSuccess with an Outcome
-                   (lambda:invoke.waitForTaskToken, TimeoutSeconds = CheckAnswer.timeout_seconds)
+                   (lambda:invoke.waitForTaskToken; the deadlines are the sweeper's)
       Choice on Outcome.outcome: done → SettleJob, failed → ClassifyFailure, gone → end
       ClassifyFailure in RunRef + attempt, outcome              out ClassifyAnswer: next = retry | settle | end
                    retry → Wait wait_seconds → CheckJob
@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from snapforge.contracts.reports import FailureCategory
+from snapforge.jobs.domain.failures import Failure
 
 
 class _Wire(BaseModel):
@@ -33,24 +33,13 @@ class RunRef(_Wire):
     run: int
 
 
-class AttemptFailure(_Wire):
-    """Why an attempt ended without its result, as the worker or Batch tell it."""
-
-    category: FailureCategory
-    code: str
-    message: str
-    fix: str = ""
-    result_uri: str | None = None
-    """A partial result."""
-
-
 class Outcome(_Wire):
     """How an attempt ended. `gone`: it no longer matters (canceled, superseded, settled by the sweeper)."""
 
     outcome: Literal["done", "failed", "gone"]
     result_uri: str | None = None
     """With `done`."""
-    failure: AttemptFailure | None = None
+    failure: Failure | None = None
     """With `failed`."""
 
 
@@ -59,8 +48,6 @@ class CheckAnswer(_Wire):
 
     next: Literal["dispatch", "settle", "end"]
     attempt: int
-    timeout_seconds: int
-    """For DispatchJob: beyond the deadlines that the sweeper keeps."""
     outcome: Outcome
     """For SettleJob, when `next` is settle; else `gone`."""
 

@@ -1,0 +1,30 @@
+"""POST /v1/jobs"""
+
+from typing import Annotated
+
+from snapforge.assets import errors as assets_errors
+from snapforge.aws.idempotency import KeyReused
+from snapforge.billing import errors as billing_errors
+from snapforge.http import Body, IdempotencyKey, Permission, Principal, Reply, created, endpoint
+from snapforge.jobs import errors, service
+from snapforge.jobs.schemas import Job, JobCreate
+
+
+@endpoint(
+    "POST /v1/jobs",
+    permission=Permission.jobs_create,
+    idempotent=True,
+    status=201,
+    raises=(
+        billing_errors.InsufficientCredits,
+        billing_errors.AccountInDebt,
+        assets_errors.CaptureNotFound,
+        assets_errors.CaptureNotReady,
+        errors.CaptureNotUsable,
+        KeyReused,
+    ),
+)
+def handler(principal: Principal, body: Body[JobCreate], key: IdempotencyKey) -> Annotated[Reply, Job]:
+    """Order pictures or a model. Credits are held now, and captured when it succeeds; a failure costs nothing."""
+    job = service.create_job(principal, body, key)
+    return created(job, at=f"/v1/jobs/{job.id}")

@@ -1,0 +1,12 @@
+"""Queue `reports`: what workers tell."""
+
+from typing import Any
+
+from snapforge.http import observe
+from snapforge.jobs import service
+
+
+@observe.consumer
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Each message once or more; a failed one is delivered again."""
+    return observe.each_message(event, lambda record: service.take_report(record["body"]))

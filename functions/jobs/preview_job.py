@@ -1,0 +1,20 @@
+"""POST /v1/jobs/preview"""
+
+from typing import Annotated
+
+from snapforge.assets import errors as assets_errors
+from snapforge.http import Body, Permission, Principal, Reply, accepted, endpoint, reply
+from snapforge.jobs import service
+from snapforge.jobs.schemas import Preview, PreviewCreate
+
+
+@endpoint("POST /v1/jobs/preview", permission=Permission.jobs_create, raises=(assets_errors.CaptureNotFound,))
+def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply, Preview]:
+    """Check and price a job: credits, time, which photos to retake, and a quote that holds the price for 15 minutes.
+
+    202 while the photos are still being measured: poll the `Location`.
+    """
+    preview = service.preview_job(principal, body)
+    if preview.id is not None:
+        return accepted(preview, at=f"/v1/jobs/previews/{preview.id}")
+    return reply(preview)

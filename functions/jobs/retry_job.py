@@ -1,0 +1,26 @@
+"""POST /v1/jobs/{job_id}/retry"""
+
+from snapforge.assets import errors as assets_errors
+from snapforge.aws.idempotency import KeyReused
+from snapforge.billing import errors as billing_errors
+from snapforge.http import IdempotencyKey, Permission, Principal, endpoint
+from snapforge.jobs import errors, service
+from snapforge.jobs.schemas import Job
+
+
+@endpoint(
+    "POST /v1/jobs/{job_id}/retry",
+    permission=Permission.jobs_create,
+    idempotent=True,
+    raises=(
+        errors.JobNotFound,
+        errors.JobNotRetryable,
+        billing_errors.InsufficientCredits,
+        billing_errors.AccountInDebt,
+        assets_errors.CaptureNotReady,
+        KeyReused,
+    ),
+)
+def handler(principal: Principal, job_id: str, key: IdempotencyKey) -> Job:
+    """Run a failed or canceled job again, with the same parameters, at today's price."""
+    return service.retry_job(principal, job_id, key)

@@ -1,0 +1,109 @@
+"""Prices, predicted times and what is charged in the end: data, and arithmetic on integers."""
+
+from dataclasses import dataclass
+
+from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, Preset, SceneParameters
+from snapforge.kit.money import Money
+
+MEGAPIXEL = 1024 * 1024
+CREDIT = Money(1, "EUR")
+"""The list price of a credit, for the `money` of a quote; what was paid for it depends on the pack that was bought."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageModel:
+    """An image model's defaults, price and speed. Milliseconds are of one L4-class GPU."""
+
+    steps: int
+    guidance: float
+    megapixel_steps_per_credit: int
+    milliseconds_per_megapixel_step: int
+    milliseconds_to_load: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScenePreset:
+    """A preset's price and time: a base that holds some photos, and a part for each further one."""
+
+    credits: int
+    photos_included: int
+    photos_per_further_credit: int
+    seconds: int
+    seconds_per_photo: int
+
+
+IMAGE_MODELS = {
+    "flux-schnell": ImageModel(
+        steps=4,
+        guidance=0.0,
+        megapixel_steps_per_credit=4,
+        milliseconds_per_megapixel_step=350,
+        milliseconds_to_load=20_000,
+    )
+}
+SCENE_PRESETS: dict[Preset, ScenePreset] = {
+    "draft": ScenePreset(20, photos_included=40, photos_per_further_credit=5, seconds=240, seconds_per_photo=3),
+    "standard": ScenePreset(60, photos_included=60, photos_per_further_credit=2, seconds=1200, seconds_per_photo=10),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a job costs: `credits` for all of it, in equal `parts` (pictures, or one model)."""
+
+    credits: int
+    parts: int
+
+    @property
+    def money(self) -> Money:
+        """The list price in money."""
+        return Money(self.credits * CREDIT.amount, CREDIT.currency)
+
+    def charge(self, delivered: int) -> int:
+        """The credits captured when `delivered` of the parts were delivered; the rest of the hold is released."""
+        return self.credits * min(max(delivered, 0), self.parts) // self.parts
+
+
+def resolve_image(order: ImageOrder, seed: int) -> ImageParameters:
+    """The exact parameters of an order; `seed` is used where the order names none."""
+    model = IMAGE_MODELS[order.model]
+    width, height = order.size
+    return ImageParameters(
+        model=order.model,
+        prompt=order.prompt,
+        negative_prompt=order.negative_prompt,
+        width=width,
+        height=height,
+        steps=model.steps if order.steps is None else order.steps,
+        guidance=model.guidance if order.guidance is None else order.guidance,
+        seed=seed if order.seed is None else order.seed,
+        count=order.count,
+    )
+
+
+def price(parameters: ImageParameters | SceneParameters) -> Price:
+    """The list price. An image costs by megapixels times steps, at least a credit a picture; a scene by its photos."""
+    if isinstance(parameters, ImageParameters):
+        unit = IMAGE_MODELS[parameters.model].megapixel_steps_per_credit * MEGAPIXEL
+        each = max(1, _ceil(parameters.width * parameters.height * parameters.steps, unit))
+        return Price(each * parameters.count, parameters.count)
+    preset = SCENE_PRESETS[parameters.preset]
+    further = max(0, parameters.photos - preset.photos_included)
+    return Price(preset.credits + _ceil(further, preset.photos_per_further_credit), 1)
+
+
+def predicted_seconds(parameters: ImageParameters | SceneParameters) -> int:
+    """How long the work takes on a free GPU, without waiting in the queue."""
+    if isinstance(parameters, ImageParameters):
+        model = IMAGE_MODELS[parameters.model]
+        work = parameters.width * parameters.height * parameters.steps * parameters.count
+        return _ceil(
+            model.milliseconds_to_load + work * model.milliseconds_per_megapixel_step // MEGAPIXEL,
+            1000,
+        )
+    preset = SCENE_PRESETS[parameters.preset]
+    return preset.seconds + preset.seconds_per_photo * parameters.photos
+
+
+def _ceil(amount: int, unit: int) -> int:
+    return -(-amount // unit)

@@ -1,0 +1,33 @@
+"""What customers can meet with jobs, and what steps say to themselves."""
+
+from snapforge.kit.errors import Conflict, NotFound
+
+
+class JobNotFound(NotFound):
+    code = "job_not_found"
+    title = "There is no such job"
+
+
+class PreviewNotFound(NotFound):
+    code = "preview_not_found"
+    title = "There is no such preview"
+    fix = "Previews are kept for a day; ask for a new one."
+
+
+class JobAlreadyEnded(Conflict):
+    code = "job_already_ended"
+    title = "The job has ended"
+
+
+class JobNotRetryable(Conflict):
+    code = "job_not_retryable"
+    title = "Only a failed or canceled job can be retried"
+    fix = "Look at the job's state; to draw it again, create a new job."
+
+
+class CaptureNotUsable(Conflict):
+    """Nothing was charged: the photos cannot become a model as they are. `code` is the finding's."""
+
+    code = "capture_not_usable"
+    title = "This capture cannot become a model"
+    fix = "Ask for a preview: it says which photos to retake or add."

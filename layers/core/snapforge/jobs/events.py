@@ -1,0 +1,50 @@
+"""News of jobs. `job.submitted` and `job.retried` start the workflow; the others go to the bus."""
+
+from typing import TYPE_CHECKING, Any
+
+from snapforge.jobs.workflow import RunRef
+from snapforge.kit.events import Event
+
+if TYPE_CHECKING:
+    from snapforge.jobs.store import JobRow
+
+SUBMITTED = "job.submitted"
+RETRIED = "job.retried"
+SUCCEEDED = "job.succeeded"
+FAILED = "job.failed"
+CANCELED = "job.canceled"
+
+STARTING = frozenset({SUBMITTED, RETRIED})
+STOPPING = frozenset({CANCELED, FAILED})
+ENDED = {"succeeded": SUCCEEDED, "failed": FAILED, "canceled": CANCELED}
+
+
+def started(job: "JobRow") -> Event:
+    """A run is waiting for its workflow."""
+    run = int(job.run)
+    return Event(
+        type=SUBMITTED if run == 1 else RETRIED,
+        org_id=job.org_id,
+        data=RunRef(org_id=job.org_id, job_id=job.id, run=run).model_dump(),
+    )
+
+
+def ended(job: "JobRow") -> Event:
+    """A run has ended: what a mail or a webhook needs at once. Keys are of the assets bucket."""
+    data: dict[str, Any] = {
+        "job_id": job.id,
+        "run": int(job.run),
+        "attempt": int(job.attempt),
+        "kind": job.kind,
+        "created_by": job.created_by,
+        "charged": int(job.charged or 0),
+        "released": int(job.credits - (job.charged or 0)),
+    }
+    if job.results is not None:
+        preview = job.results.preview
+        data["files"] = [{"name": file.name, "role": file.role, "key": file.key} for file in job.results.files]
+        data["preview_key"] = preview.key if preview else None
+        data["notes"] = job.results.notes
+    if job.failure is not None:
+        data["failure"] = job.failure.model_dump(mode="json", exclude={"result_uri"})
+    return Event(type=ENDED[job.state], org_id=job.org_id, data=data)

@@ -1,0 +1,211 @@
+"""From an order to a job: priced, held, written and told in one transaction."""
+
+import secrets as randomness
+from collections.abc import Callable
+from datetime import datetime
+from typing import NoReturn, TypeVar
+
+from snapforge.assets import errors as assets_errors
+from snapforge.assets import service as assets
+from snapforge.assets.domain import Capture, CaptureState
+from snapforge.aws import idempotency, outbox, secrets, tables
+from snapforge.aws.idempotency import IdempotencyKey
+from snapforge.billing import service as billing
+from snapforge.jobs import errors, events, schemas, store, view
+from snapforge.jobs.domain import deadlines, life, preflight, pricing, quotes
+from snapforge.jobs.domain.life import IllegalMoveError, Life
+from snapforge.jobs.domain.orders import (
+    MAX_SEED,
+    ImageOrder,
+    ImageParameters,
+    Order,
+    SceneOrder,
+    SceneParameters,
+    fingerprint,
+)
+from snapforge.jobs.domain.pricing import Price
+from snapforge.jobs.domain.quotes import Quote
+from snapforge.jobs.store import IdempotencyRecord, JobRow, Outbox
+from snapforge.kit import clock, ids
+from snapforge.kit.errors import Problem
+from snapforge.kit.permissions import Principal
+
+T = TypeVar("T")
+
+
+def create_job(
+    principal: Principal, order: schemas.ImageCreate | schemas.SceneCreate, key: IdempotencyKey
+) -> schemas.Job:
+    """Make a job. Two AWS calls, for a scene without a valid quote two more to read its capture.
+
+    Raises InsufficientCredits, AccountInDebt, CaptureNotFound, CaptureNotReady, CaptureNotUsable; Replay for a known
+    key.
+    """
+    now = clock.now()
+    promise = promised(principal.org_id, order, order.quote, now)
+    job_id, seed = ids.new("job"), randomness.randbelow(MAX_SEED + 1)
+
+    def write() -> schemas.Job:
+        parameters = _parameters(principal.org_id, order, promise, seed)
+        price = pricing.price(parameters)
+        if promise is not None:
+            price = Price(promise.credits, price.parts)
+        job = JobRow(
+            store.org_pk(principal.org_id),
+            store.job_sk(job_id),
+            id=job_id,
+            org_id=principal.org_id,
+            version=1,
+            kind=order.kind,
+            parameters=parameters,
+            created_by=principal.actor,
+            created_at=now,
+            quoted=promise is not None,
+        )
+        _begin_run(job, Life(), price, now)
+        tx = tables.Transaction()
+        told = _answer(tx, job, key, status=201)
+        tx.put_new(job, failed=lambda _: RuntimeError(f"{job_id} exists already"))
+        _bind(tx, job)
+        tx.commit()
+        return told
+
+    return _once(key, write)
+
+
+def retry_job(principal: Principal, job_id: str, key: IdempotencyKey) -> schemas.Job:
+    """Run a failed or canceled job again: a new run, with a new hold at today's price.
+
+    Raises JobNotFound, JobNotRetryable, InsufficientCredits, AccountInDebt, CaptureNotReady; Replay for a known key.
+    """
+    if not ids.is_id(job_id, "job"):
+        raise errors.JobNotFound()
+
+    def write() -> schemas.Job:
+        job = store.find_job(principal.org_id, job_id)
+        if job is None:
+            raise errors.JobNotFound()
+        try:
+            again = life.restart(job.life())
+        except IllegalMoveError as error:
+            raise errors.JobNotRetryable(f"The job is {job.state}.") from error
+        job.quoted = False
+        _begin_run(job, again, pricing.price(job.parameters), clock.now())
+        tx = tables.Transaction()
+        told = _answer(tx, job, key, status=200)
+        store.put_changed(tx, job)
+        _bind(tx, job)
+        tx.commit()
+        return told
+
+    return _once(key, write)
+
+
+def promised(org_id: str, order: Order, token: str | None, now: datetime) -> Quote | None:
+    """The quote in `token`, if it is ours, valid, and for this very order of this org."""
+    if not token:
+        return None
+    quote = quotes.read(token, quote_keys(), now)
+    if quote is None or quote.org != org_id or quote.order != fingerprint(order):
+        return None
+    return quote
+
+
+def quote_keys() -> list[str]:
+    """The keys that sign (the first) and verify quotes."""
+    ring = secrets.read("quote-key")
+    return [key for key in (ring["current"], ring.get("previous")) if key]
+
+
+def scene_parameters(order: SceneOrder, *, version: int, photos: int) -> SceneParameters:
+    """The exact parameters of a scene."""
+    return SceneParameters(
+        capture_id=order.capture_id,
+        capture_version=version,
+        photos=photos,
+        preset=order.preset,
+        usdz=order.usdz,
+        seed=order.seed,
+    )
+
+
+def examine(capture: Capture) -> list[preflight.Finding]:
+    """What was measured of a capture, as findings."""
+    return preflight.examine(
+        [preflight.PhotoFacts(photo.name, tuple(photo.warnings), photo.focal_px) for photo in capture.usable],
+        [(photo.name, photo.refusal.reason) for photo in capture.refused],
+    )
+
+
+def _parameters(org_id: str, order: Order, promise: Quote | None, seed: int) -> ImageParameters | SceneParameters:
+    if isinstance(order, ImageOrder):
+        return pricing.resolve_image(order, seed)
+    if promise is not None and promise.capture_version is not None and promise.photos is not None:
+        return scene_parameters(order, version=promise.capture_version, photos=promise.photos)
+    capture = assets.capture_facts(org_id, order.capture_id)
+    if capture.state is not CaptureState.ready:
+        raise assets_errors.CaptureNotReady()
+    blocker = preflight.blocked(examine(capture))
+    if blocker is not None:
+        raise errors.CaptureNotUsable(blocker.message, fix=blocker.fix, reason=blocker.code, charged=0)
+    return scene_parameters(order, version=capture.version, photos=len(capture.usable))
+
+
+def _begin_run(job: JobRow, now_living: Life, price: Price, now: datetime) -> None:
+    """Set what a new run starts with; what the last one left is cleared."""
+    job.live(now_living)
+    job.hold_id = ids.new("hold")
+    job.credits, job.parts = price.credits, price.parts
+    job.predicted_seconds = pricing.predicted_seconds(job.parameters)
+    job.queued_at = now
+    job.deadline = now + deadlines.limits(job.parameters).queue
+    job.deadline_shard = deadlines.shard(job.id)
+    job.deadline_at = deadlines.next_look(now, job.deadline)
+    job.spent = []
+    job.started_at = job.ended_at = None
+    job.charged = job.failure = job.results = job.receipt = None
+
+
+def _answer(tx: tables.Transaction, job: JobRow, key: IdempotencyKey, *, status: int) -> schemas.Job:
+    """Put the idempotency record first, so that of all refusals a replay speaks first; returns the answer it holds."""
+    told = view.job(job, None)
+    headers = {"location": f"/v1/jobs/{job.id}"} if status == 201 else {}
+    body = told.model_dump_json(exclude_none=True)
+    idempotency.put(tx, IdempotencyRecord, key, status=status, body=body, headers=headers)
+    return told
+
+
+def _bind(tx: tables.Transaction, job: JobRow) -> None:
+    """Add the hold, the check of the capture, and the news."""
+    billing.hold(
+        tx,
+        org_id=job.org_id,
+        hold_id=job.hold_id,
+        credits=int(job.credits),
+        key=f"job:{job.id}:{int(job.run)}:hold",
+        memo=memo(job),
+    )
+    if isinstance(job.parameters, SceneParameters):
+        assets.require_ready_capture(tx, job.org_id, job.parameters.capture_id, job.parameters.capture_version)
+    outbox.put(tx, Outbox, events.started(job))
+
+
+def memo(job: JobRow) -> str:
+    """The line of the statement."""
+    if isinstance(job.parameters, ImageParameters):
+        count = job.parameters.count
+        return f"{count} {'picture' if count == 1 else 'pictures'} · {job.id}"
+    return f"3D model, {job.parameters.preset} · {job.id}"
+
+
+def _once(key: IdempotencyKey, write: Callable[[], T]) -> T:
+    try:
+        return tables.retried(write)
+    except Problem as problem:
+        _refuse(key, problem)
+
+
+def _refuse(key: IdempotencyKey, problem: Problem) -> NoReturn:
+    # What refuses now (credits, the job's state) may be what the first request did: then it is to be replayed.
+    idempotency.recall(IdempotencyRecord, key)
+    raise problem

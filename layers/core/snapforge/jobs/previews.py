@@ -1,0 +1,99 @@
+"""Previews: what a job would cost and take, and a quote that holds the price."""
+
+from datetime import datetime, timedelta
+
+from snapforge.assets import service as assets
+from snapforge.assets.domain import Capture, CaptureState
+from snapforge.aws import tables
+from snapforge.jobs import errors, ordering, schemas, store
+from snapforge.jobs.domain import preflight, pricing, quotes
+from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, Order, SceneOrder, SceneParameters, fingerprint
+from snapforge.jobs.domain.quotes import Quote
+from snapforge.jobs.store import PreviewRow
+from snapforge.kit import clock, ids
+from snapforge.kit.permissions import Principal
+
+KEPT = timedelta(days=1)
+
+
+def preview_job(principal: Principal, order: Order) -> schemas.Preview:
+    """Check and price an order; nothing is held. No call for pictures, two reads for a scene.
+
+    While the capture is being checked the answer is `checking`, with an id to ask again. CaptureNotFound.
+    """
+    if isinstance(order, ImageOrder):
+        return _image(principal.org_id, order)
+    capture = assets.capture_facts(principal.org_id, order.capture_id)
+    if _settled(capture):
+        return _scene(principal.org_id, order, capture)
+    preview_id, now = ids.new("preview"), clock.now()
+    PreviewRow(
+        store.org_pk(principal.org_id),
+        store.preview_sk(preview_id),
+        id=preview_id,
+        order=order,
+        ttl=clock.epoch(now + KEPT),
+    ).save()
+    return _checking(order, preview_id)
+
+
+def get_preview(principal: Principal, preview_id: str) -> schemas.Preview:
+    """Ask again for a preview that was `checking`. PreviewNotFound, CaptureNotFound."""
+    if not ids.is_id(preview_id, "preview"):
+        raise errors.PreviewNotFound()
+    row = tables.find(PreviewRow, store.org_pk(principal.org_id), store.preview_sk(preview_id))
+    if row is None or isinstance(row.order, ImageOrder):
+        raise errors.PreviewNotFound()
+    capture = assets.capture_facts(principal.org_id, row.order.capture_id)
+    if not _settled(capture):
+        return _checking(row.order, preview_id)
+    return _scene(principal.org_id, row.order, capture)
+
+
+def _settled(capture: Capture) -> bool:
+    """Whether no photo is under way: all that was announced has been checked, or nothing was ever announced."""
+    return capture.state is CaptureState.ready or capture.expected == 0
+
+
+def _checking(order: Order, preview_id: str) -> schemas.Preview:
+    return schemas.Preview(id=preview_id, status="checking", kind=order.kind, can_start=False)
+
+
+def _image(org_id: str, order: ImageOrder) -> schemas.Preview:
+    parameters = pricing.resolve_image(order, 0)
+    quote = Quote(org=org_id, kind="image", order=fingerprint(order), credits=pricing.price(parameters).credits)
+    return _ready(parameters, quote, [])
+
+
+def _scene(org_id: str, order: SceneOrder, capture: Capture) -> schemas.Preview:
+    parameters = ordering.scene_parameters(order, version=capture.version, photos=len(capture.usable))
+    findings = ordering.examine(capture)
+    quote = Quote(
+        org=org_id,
+        kind="scene",
+        order=fingerprint(order),
+        credits=pricing.price(parameters).credits,
+        capture_version=capture.version,
+        photos=len(capture.usable),
+    )
+    found = _ready(parameters, None if preflight.blocked(findings) else quote, findings)
+    found.photos_usable, found.photos_refused = len(capture.usable), len(capture.refused)
+    return found
+
+
+def _ready(
+    parameters: ImageParameters | SceneParameters, quote: Quote | None, findings: list[preflight.Finding]
+) -> schemas.Preview:
+    now: datetime = clock.now()
+    price = pricing.price(parameters)
+    return schemas.Preview(
+        status="ready",
+        kind=parameters.kind,
+        can_start=quote is not None,
+        credits=price.credits,
+        money=schemas.Money(amount=price.money.amount, currency=price.money.currency),
+        predicted_seconds=pricing.predicted_seconds(parameters),
+        quote=quotes.sign(quote, ordering.quote_keys()[0], now) if quote else None,
+        quote_expires_at=now + quotes.VALID if quote else None,
+        findings=findings,
+    )

@@ -1,0 +1,31 @@
+"""Where the outbox's news goes: starts to Step Functions, ends to the bus."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from snapforge.aws import bus, outbox, states
+from snapforge.jobs import attempts, events
+from snapforge.jobs.store import Outbox
+from snapforge.jobs.workflow import RunRef, execution_name
+from snapforge.kit.events import Event
+
+
+def publish(event: Event) -> None:
+    """Publish one event; twice is harmless.
+
+    A run that ended without its worker's word (canceled, out of time) is stopped first: so that nothing works on for
+    nobody, even when the process that ended it died right after.
+    """
+    if event.type in events.STARTING:
+        ref = RunRef.model_validate(event.data)
+        # One of this name is this run's, whatever became of it: the sweeper looks after runs whose execution ended.
+        states.start(execution_name(ref.job_id, ref.run, 0), ref.model_dump())
+        return
+    if event.type in events.STOPPING:
+        attempts.stop_work(event.data["job_id"], event.data["run"])
+    bus.publish(event)
+
+
+def publish_outbox(records: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
+    """Publish the news in a stream batch; returns Lambda's partial answer."""
+    return outbox.publish_records(records, Outbox, publish)

@@ -1,0 +1,134 @@
+"""What workers and Batch tell of attempts. Told twice, late or out of order, it changes nothing that stands."""
+
+import json
+import re
+from contextlib import suppress
+
+from snapforge.aws import states, tables
+from snapforge.contracts.reports import REPORT, Done, Failed, Progress
+from snapforge.jobs import attempts, store
+from snapforge.jobs.domain import deadlines, life
+from snapforge.jobs.domain.failures import Failure
+from snapforge.jobs.domain.progress import Told
+from snapforge.jobs.domain.progress import floor as floor_of
+from snapforge.jobs.store import AttemptRow, JobRow, ProgressRow
+from snapforge.jobs.workflow import Outcome
+from snapforge.kit import clock
+
+_BATCH_NAME = re.compile(r"(job_[0-9A-Z]{26})-(\d+)-(\d+)")
+
+
+def take_report(text: str) -> None:
+    """One message of the queue `reports`. pydantic's ValidationError when it is none: it goes to the dead letters."""
+    report = REPORT.validate_json(text)
+    row = store.find_attempt(report.job_id, report.run, report.attempt)
+    if row is None or not _ours(row, report.batch_job_id):
+        return
+    if isinstance(report, Progress):
+        _progressed(row, report)
+    elif row.outcome is not None:
+        # Told before, perhaps by this very message: the workflow may not have heard it.
+        states.answer(row.task_token, row.outcome.model_dump(mode="json"))
+    else:
+        attempts.tell(row, _outcome(row, report))
+
+
+def take_batch_state(text: str) -> None:
+    """A `Batch Job State Change` event of an ended job, a minute after it. Covers workers that died without a word."""
+    found = _BATCH_NAME.fullmatch(json.loads(text)["detail"].get("jobName", ""))
+    row = store.find_attempt(found[1], int(found[2]), int(found[3])) if found else None
+    if row is None or row.outcome is not None:
+        return
+    # Not from the event: it may be of the one of two Batch jobs that found the attempt claimed.
+    ended = attempts.truth(row, clock.now())
+    if ended is not None:
+        attempts.tell(row, ended)
+
+
+def _ours(row: AttemptRow, batch_id: str) -> bool:
+    """Whether the Batch job works for this attempt. A fast worker reports before Dispatch has noted its id."""
+    if batch_id in (row.batch_ids or ()):
+        return True
+    if attempts.claimant(row) != batch_id:
+        return False
+    store.change_open_attempt(row, AttemptRow.batch_ids.add({batch_id}))
+    return True
+
+
+def _progressed(row: AttemptRow, report: Progress) -> None:
+    if row.outcome is not None:
+        return
+    told = Told(
+        attempt=report.attempt,
+        percent=int(report.percent),
+        floor=0,
+        stage=report.stage,
+        eta_seconds=report.eta_seconds,
+        at=report.at,
+    )
+    if row.started_at is None:
+        _begin(row, told)
+    store.tell_progress(row.org_id, row.job_id, told, run=report.run, message=report.message[:500])
+
+
+def _outcome(row: AttemptRow, report: Done | Failed) -> Outcome:
+    prefix = attempts.row_prefix(row)
+    if isinstance(report, Done):
+        return Outcome(outcome="done", result_uri=prefix + "result.json")
+    partial = report.result_uri if report.result_uri and report.result_uri.startswith(prefix) else None
+    return Outcome(
+        outcome="failed",
+        failure=Failure(
+            category=report.category, code=report.code, message=report.message, fix=report.fix, result_uri=partial
+        ),
+    )
+
+
+def _begin(row: AttemptRow, told: Told) -> None:
+    """A worker has begun: the job runs, its clock starts, its progress can be told. A second call changes nothing."""
+
+    def write() -> None:
+        job = store.find_job(row.org_id, row.job_id)
+        if job is None or not job.life().awaits(int(row.run), int(row.attempt)):
+            return
+        now = clock.now()
+        before = tables.find(ProgressRow, store.org_pk(job.org_id), store.progress_sk(job.id))
+        earlier = before.told() if before is not None and before.run == row.run else None
+        if earlier is not None and earlier.attempt == row.attempt:
+            return
+        job.live(life.begin(job.life()))
+        job.started_at = job.started_at or now
+        job.deadline = now + deadlines.limits(job.parameters).run
+        job.deadline_at = deadlines.next_look(now, job.deadline)
+        tx = tables.Transaction()
+        store.put_changed(tx, job)
+        tx.put(_progress(job, row, told, floor_of(earlier)), failed=lambda _: tables.Stale())
+        tx.update(
+            AttemptRow(row.pk, row.sk),
+            [AttemptRow.started_at.set(now)],
+            AttemptRow.pk.exists() & AttemptRow.outcome.does_not_exist(),
+            failed=_Ended,
+        )
+        with suppress(_Ended):
+            tx.commit()
+
+    tables.retried(write)
+
+
+class _Ended(Exception):
+    """The attempt has ended meanwhile."""
+
+
+def _progress(job: JobRow, row: AttemptRow, told: Told, floor: int) -> ProgressRow:
+    return ProgressRow(
+        store.org_pk(job.org_id),
+        store.progress_sk(job.id),
+        run=row.run,
+        attempt=row.attempt,
+        percent=told.percent,
+        floor=floor,
+        stage=told.stage,
+        message="",
+        eta_seconds=told.eta_seconds,
+        at=told.at,
+    )

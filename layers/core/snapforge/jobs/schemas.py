@@ -1,0 +1,180 @@
+"""The wire of jobs."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from snapforge.contracts.reports import FailureCategory
+from snapforge.contracts.results import Role, SceneQuality
+from snapforge.jobs.domain.life import State
+from snapforge.jobs.domain.orders import ImageOrder, Kind, Parameters, SceneOrder
+from snapforge.jobs.domain.preflight import Finding
+from snapforge.jobs.domain.receipts import Receipt
+from snapforge.kit import ids
+from snapforge.kit.schema import Moment, Schema
+
+_IMAGE: JsonDict = {
+    "kind": "image",
+    "prompt": "a kingfisher on river stones, morning light",
+    "aspect": "3:2",
+    "count": 2,
+}
+_SCENE: JsonDict = {"kind": "scene", "capture_id": "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y", "preset": "draft"}
+
+QuoteToken = Annotated[
+    str | None,
+    Field(
+        max_length=2000,
+        description="The quote of a preview: its price holds. Absent, expired or for another order: priced now.",
+    ),
+]
+
+
+class ImagePreview(ImageOrder):
+    """What pictures would cost."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_IMAGE]})
+
+
+class ScenePreview(SceneOrder):
+    """What a model would cost, and whether the photos will do."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SCENE]})
+
+
+class ImageCreate(ImageOrder):
+    """Order pictures."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_IMAGE]})
+    quote: QuoteToken = None
+
+
+class SceneCreate(SceneOrder):
+    """Order a model."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SCENE]})
+    quote: QuoteToken = None
+
+
+PreviewCreate = Annotated[ImagePreview | ScenePreview, Field(discriminator="kind")]
+JobCreate = Annotated[ImageCreate | SceneCreate, Field(discriminator="kind")]
+
+
+class Money(Schema):
+    """Minor units of an ISO 4217 currency."""
+
+    amount: int
+    currency: str
+
+
+class Preview(Schema):
+    """What a job would cost and take. `checking`: the photos are still being measured, ask again."""
+
+    id: str | None = Field(default=None, description="Present while checking: poll `GET /v1/jobs/previews/{id}`.")
+    status: Literal["ready", "checking"]
+    kind: Kind
+    can_start: bool
+    credits: int | None = None
+    money: Money | None = Field(default=None, description="At the list price of a credit.")
+    predicted_seconds: int | None = Field(default=None, description="On a free machine.")
+    quote: str | None = Field(default=None, description="Send it with `POST /v1/jobs` to hold this price.")
+    quote_expires_at: Moment | None = None
+    photos_usable: int | None = None
+    photos_refused: int | None = None
+    findings: list[Finding] = Field(default_factory=list)
+
+
+class Progress(Schema):
+    """Where the work is."""
+
+    stage: str = Field(examples=["training"])
+    percent: int = Field(ge=0, le=100)
+    eta_seconds: int | None = None
+    message: str = ""
+    at: Moment | None = None
+
+
+class Price(Schema):
+    """Credits, never more than `held`: what is not charged was or will be released."""
+
+    credits: int
+    quoted: bool
+    held: int = Field(description="Reserved now; 0 once the run has ended.")
+    charged: int | None = Field(default=None, description="Present once the run has ended; 0 for a failure.")
+    released: int | None = None
+
+
+class JobFailure(Schema):
+    """Why, what to do, and what it cost."""
+
+    category: FailureCategory
+    code: str
+    message: str
+    fix: str
+    retryable: bool
+    charged: int
+
+
+class ResultFile(Schema):
+    """One file, with a signed link."""
+
+    asset_id: str
+    name: str
+    role: Role
+    media_type: str
+    bytes: int
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+    seed: int | None = None
+    url: str
+    expires_at: Moment
+
+
+class JobResults(Schema):
+    """What was delivered; after `insufficient_quality` a partial result, free."""
+
+    files: list[ResultFile]
+    engine: str
+    model: str
+    quality: SceneQuality | None = None
+    notes: list[str] = Field(default_factory=list)
+
+
+class JobSummary(Schema):
+    """A render job in a list. `run` counts your tries, `attempt` the engine's within a run."""
+
+    id: str = Field(pattern=ids.pattern("job"))
+    kind: Kind
+    state: State
+    run: int
+    attempt: int
+    progress: Progress
+    price: Price
+    predicted_seconds: int
+    created_at: Moment
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    deadline: Moment | None = Field(
+        default=None, description="By then it has ended, one way or the other; moves when work begins or begins again."
+    )
+    parameters: Parameters
+    failure: JobFailure | None = None
+    preview_url: str | None = Field(default=None, description="A signed link of the picture to show for it.")
+
+
+class Job(JobSummary):
+    """A render job, with its results and what it cost."""
+
+    results: JobResults | None = None
+    receipt: Receipt | None = None
+
+
+class JobsQuery(Schema):
+    """Filters of a list, newest first."""
+
+    kind: Kind | None = None
+    state: State | None = None
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = Field(default=None, max_length=200)

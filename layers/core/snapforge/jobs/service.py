@@ -1,0 +1,28 @@
+"""The door of the jobs context: what functions and upper contexts may call."""
+
+from snapforge.jobs.ending import cancel_job, settle
+from snapforge.jobs.ordering import create_job, retry_job
+from snapforge.jobs.previews import get_preview, preview_job
+from snapforge.jobs.publishing import publish_outbox
+from snapforge.jobs.reading import get_job, list_jobs
+from snapforge.jobs.reports import take_batch_state, take_report
+from snapforge.jobs.steps import check, classify, dispatch
+from snapforge.jobs.sweeping import sweep
+
+__all__ = [
+    "cancel_job",
+    "check",
+    "classify",
+    "create_job",
+    "dispatch",
+    "get_job",
+    "get_preview",
+    "list_jobs",
+    "preview_job",
+    "publish_outbox",
+    "retry_job",
+    "settle",
+    "sweep",
+    "take_batch_state",
+    "take_report",
+]

@@ -1,0 +1,371 @@
+"""Rows of the table `jobs`.
+
+Access patterns                                    key
+  a job and its progress, of an org (one Query)    pk org#<org>    sk job#<job>, job#<job>#progress
+  jobs of an org, newest first                     pk org#<org>    sk job#…, backwards; progress items lie between
+  a preview of an org                              pk org#<org>    sk preview#<preview>
+  an attempt, when a worker reports                pk job#<job>    sk attempt#<run>#<attempt>
+  unfinished jobs that are due for a look          index `deadline`: deadline_shard, deadline_at
+  idempotency record                               pk idem#<org>#…
+  outbox                                           pk outbox#<event>, index `unsent`
+
+The job row is the truth about a run. Every decision on it is written on the condition that its `version` is the one
+that was read. Progress is an item of its own, written often and without conditions on the job; it lives from a
+worker's first report to the end of the run, so that a late report finds nothing to change.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from pynamodb.attributes import (
+    Attribute,
+    BooleanAttribute,
+    DiscriminatorAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.constants import STRING
+from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+
+from snapforge.aws import idempotency, outbox, tables
+from snapforge.contracts.reports import FailureCategory
+from snapforge.jobs.domain.deadlines import SHARDS
+from snapforge.jobs.domain.failures import Failure
+from snapforge.jobs.domain.life import Life, State
+from snapforge.jobs.domain.orders import Order, Parameters
+from snapforge.jobs.domain.progress import Told
+from snapforge.jobs.domain.receipts import Receipt, Spent
+from snapforge.jobs.results import Results
+from snapforge.jobs.workflow import Outcome
+from snapforge.kit import clock
+
+T = TypeVar("T")
+
+
+class Typed(Attribute[T], Generic[T]):
+    """A value of a pydantic type, as JSON text."""
+
+    attr_type = STRING
+
+    def __init__(self, kind: Any, *, null: bool = False) -> None:
+        super().__init__(null=null)
+        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
+
+    def serialize(self, value: T) -> str:
+        return self._adapter.dump_json(value, exclude_none=True).decode()
+
+    def deserialize(self, value: str) -> T:
+        return self._adapter.validate_json(value)
+
+
+class Moment(Attribute[datetime]):
+    """An aware moment, as RFC 3339 text that sorts as times do."""
+
+    attr_type = STRING
+
+    def serialize(self, value: datetime) -> str:
+        return clock.rfc3339(value)
+
+    def deserialize(self, value: str) -> datetime:
+        return clock.parse(value)
+
+
+class DeadlineIndex(GlobalSecondaryIndex["JobRow"]):  # type: ignore[no-untyped-call]
+    """Unfinished jobs, by when the sweeper has to look."""
+
+    class Meta:
+        index_name = "deadline"
+        projection = AllProjection()
+
+    deadline_shard = UnicodeAttribute(hash_key=True)
+    deadline_at = Moment(range_key=True)
+
+
+class JobsRow(tables.Row):
+    """The base of this table's rows."""
+
+    cls = DiscriminatorAttribute()
+
+    class Meta:
+        context = "jobs"
+
+
+class JobRow(JobsRow, discriminator="Job"):
+    """A job. `run…` attributes are of the current run; `order` is what was asked, without seed and size filled in."""
+
+    id = UnicodeAttribute()
+    org_id = UnicodeAttribute()
+    version = NumberAttribute()
+    kind = UnicodeAttribute()
+    parameters = Typed[Parameters](Parameters)
+    created_by = UnicodeAttribute()
+    created_at = Moment()
+
+    state = UnicodeAttribute()
+    run = NumberAttribute()
+    attempt = NumberAttribute()
+    reduced = BooleanAttribute()
+    failed = Typed[tuple[FailureCategory, ...]](tuple[FailureCategory, ...])
+    recovery = NumberAttribute()
+
+    hold_id = UnicodeAttribute()
+    credits = NumberAttribute()
+    parts = NumberAttribute()
+    quoted = BooleanAttribute()
+    predicted_seconds = NumberAttribute()
+    queued_at = Moment()
+    started_at = Moment(null=True)
+    ended_at = Moment(null=True)
+    deadline = Moment(null=True)
+    deadline_shard = UnicodeAttribute(null=True)
+    deadline_at = Moment(null=True)
+    """When the sweeper looks: at the deadline at the latest. Absent once the job has ended."""
+    spent = Typed[list[Spent]](list[Spent])
+
+    charged = NumberAttribute(null=True)
+    failure = Typed[Failure](Failure, null=True)
+    results = Typed[Results](Results, null=True)
+    receipt = Typed[Receipt](Receipt, null=True)
+    by_deadline = DeadlineIndex()
+
+    def life(self) -> Life:
+        """What decides about it."""
+        return Life(
+            state=State(self.state),
+            run=int(self.run),
+            attempt=int(self.attempt),
+            reduced=self.reduced,
+            failed=self.failed,
+            recovery=int(self.recovery),
+        )
+
+    def live(self, life: Life) -> None:
+        """Take over what was decided."""
+        self.state = life.state.value
+        self.run = life.run
+        self.attempt = life.attempt
+        self.reduced = life.reduced
+        self.failed = life.failed
+        self.recovery = life.recovery
+
+
+class ProgressRow(JobsRow, discriminator="Progress"):
+    """The latest progress of a run, while a worker is at it."""
+
+    run = NumberAttribute()
+    attempt = NumberAttribute()
+    percent = NumberAttribute()
+    floor = NumberAttribute()
+    stage = UnicodeAttribute()
+    message = UnicodeAttribute()
+    eta_seconds = NumberAttribute(null=True)
+    at = Moment()
+
+    def told(self) -> Told:
+        """As the domain knows it."""
+        return Told(
+            attempt=int(self.attempt),
+            percent=int(self.percent),
+            floor=int(self.floor),
+            stage=self.stage,
+            eta_seconds=None if self.eta_seconds is None else int(self.eta_seconds),
+            at=self.at,
+        )
+
+
+class AttemptRow(JobsRow, discriminator="Attempt"):
+    """One try of the engine. `outcome` is there once it has ended, and never changes then."""
+
+    org_id = UnicodeAttribute()
+    job_id = UnicodeAttribute()
+    run = NumberAttribute()
+    attempt = NumberAttribute()
+    task_token = UnicodeAttribute()
+    batch_ids = UnicodeSetAttribute(null=True)
+    """Batch's ids of it: more than one after a doubled dispatch; the one in claim.json works, the others leave."""
+    dispatched_at = Moment()
+    started_at = Moment(null=True)
+    ended_at = Moment(null=True)
+    outcome = Typed[Outcome](Outcome, null=True)
+
+
+class PreviewRow(JobsRow, discriminator="Preview"):
+    """An order whose capture was still being checked."""
+
+    id = UnicodeAttribute()
+    order = Typed[Order](Order)
+
+
+class IdempotencyRecord(idempotency.IdempotencyRow, discriminator="Idempotency"):
+    """Answers of POST /v1/jobs and of retries."""
+
+    cls = DiscriminatorAttribute()
+
+    class Meta:
+        context = "jobs"
+
+
+class Outbox(outbox.OutboxRow, discriminator="Outbox"):
+    """News of this context."""
+
+    cls = DiscriminatorAttribute()
+
+    class Meta:
+        context = "jobs"
+
+
+def org_pk(org_id: str) -> str:
+    return f"org#{org_id}"
+
+
+def job_sk(job_id: str) -> str:
+    return f"job#{job_id}"
+
+
+def progress_sk(job_id: str) -> str:
+    return f"job#{job_id}#progress"
+
+
+def preview_sk(preview_id: str) -> str:
+    return f"preview#{preview_id}"
+
+
+def attempt_pk(job_id: str) -> str:
+    return f"job#{job_id}"
+
+
+def attempt_sk(run: int, attempt: int) -> str:
+    return f"attempt#{run:04d}#{attempt:04d}"
+
+
+def find_job(org_id: str, job_id: str) -> JobRow | None:
+    """One GetItem."""
+    return tables.find(JobRow, org_pk(org_id), job_sk(job_id))
+
+
+def find_job_with_progress(org_id: str, job_id: str) -> tuple[JobRow, ProgressRow | None] | None:
+    """One Query."""
+    job: JobRow | None = None
+    progress: ProgressRow | None = None
+    for row in JobsRow.query(org_pk(org_id), JobsRow.sk.startswith(job_sk(job_id)), consistent_read=True):
+        if isinstance(row, JobRow):
+            job = row
+        elif isinstance(row, ProgressRow):
+            progress = row
+    return (job, progress) if job else None
+
+
+def find_attempt(job_id: str, run: int, attempt: int) -> AttemptRow | None:
+    """One GetItem."""
+    return tables.find(AttemptRow, attempt_pk(job_id), attempt_sk(run, attempt))
+
+
+def attempts_of(job_id: str, run: int) -> list[AttemptRow]:
+    """All attempts of a run, first to last. One Query."""
+    return list(
+        AttemptRow.query(attempt_pk(job_id), AttemptRow.sk.startswith(f"attempt#{run:04d}#"), consistent_read=True)
+    )
+
+
+def newest_first(org_id: str, before: str | None, page_size: int) -> Iterator[tuple[JobRow, ProgressRow | None]]:
+    """Jobs of an org with their progress, backwards from the sort key `before`. Reads pages as it is consumed."""
+    start = {"pk": {"S": org_pk(org_id)}, "sk": {"S": before}} if before else None
+    progress: ProgressRow | None = None
+    for row in JobsRow.query(
+        org_pk(org_id),
+        JobsRow.sk.startswith("job#"),
+        scan_index_forward=False,
+        last_evaluated_key=start,
+        page_size=page_size,
+    ):
+        if isinstance(row, ProgressRow):
+            progress = row
+        elif isinstance(row, JobRow):
+            mine = progress is not None and progress.sk == progress_sk(row.id)
+            yield row, progress if mine else None
+            progress = None
+
+
+def due(now: datetime, most: int) -> Iterator[tuple[str, str]]:
+    """Keys of unfinished jobs whose look is due, at most `most` a shard."""
+    for shard in range(SHARDS):
+        for row in JobRow.by_deadline.query(str(shard), JobRow.deadline_at <= now, limit=most):
+            yield row.pk, row.sk
+
+
+def put_changed(tx: tables.Transaction, job: JobRow) -> None:
+    """Add the changed job to `tx`; Stale at commit when it is no longer the one that was read."""
+    before = job.version
+    job.version = before + 1
+    tx.put(job, JobRow.version == before, failed=lambda _: tables.Stale())
+
+
+def unfinished(run: int, attempt: int) -> Condition:
+    """That a job row still awaits this run and attempt."""
+    going = JobRow.state.is_in(State.queued.value, State.running.value)
+    wanted: Condition = (JobRow.run == run) & (JobRow.attempt == attempt) & going
+    return wanted
+
+
+def close(row: AttemptRow, outcome: Outcome, at: datetime) -> Outcome:
+    """Note how an attempt ended, unless that is known already; returns what stands. The first to tell is believed."""
+    try:
+        row.update(
+            actions=[AttemptRow.outcome.set(outcome), AttemptRow.ended_at.set(at)],
+            condition=AttemptRow.pk.exists() & AttemptRow.outcome.does_not_exist(),
+        )
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        row.refresh(consistent_read=True)
+    if row.outcome is None:
+        raise tables.Stale
+    return row.outcome
+
+
+def change_open_attempt(row: AttemptRow, *actions: Action) -> bool:
+    """Change an attempt that has not ended; False when it has."""
+    try:
+        row.update(actions=list(actions), condition=AttemptRow.pk.exists() & AttemptRow.outcome.does_not_exist())
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def tell_progress(org_id: str, job_id: str, told: Told, *, run: int, message: str) -> bool:
+    """Replace the progress of an attempt, unless it has ended or told of more (False). One UpdateItem."""
+    row = ProgressRow(org_pk(org_id), progress_sk(job_id))
+    actions: list[Action] = [
+        ProgressRow.percent.set(told.percent),
+        ProgressRow.stage.set(told.stage),
+        ProgressRow.message.set(message),
+        ProgressRow.at.set(told.at),
+        ProgressRow.eta_seconds.remove() if told.eta_seconds is None else ProgressRow.eta_seconds.set(told.eta_seconds),
+    ]
+    current = (ProgressRow.run == run) & (ProgressRow.attempt == told.attempt)
+    try:
+        row.update(actions=actions, condition=current & (ProgressRow.percent <= told.percent))
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def look_later(job: JobRow, at: datetime) -> bool:
+    """Move the sweeper's next look; False when the job has ended or another sweep has moved it. One UpdateItem."""
+    try:
+        job.update(actions=[JobRow.deadline_at.set(at)], condition=JobRow.deadline_at == job.deadline_at)
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True

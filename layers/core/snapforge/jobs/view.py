@@ -1,0 +1,108 @@
+"""A job row as its customer sees it. No calls: links are signed in the process."""
+
+from datetime import datetime, timedelta
+
+from snapforge.aws import delivery
+from snapforge.contracts.reports import FailureCategory
+from snapforge.jobs import schemas
+from snapforge.jobs.domain import progress as progresses
+from snapforge.jobs.domain.life import State
+from snapforge.jobs.results import Delivered
+from snapforge.jobs.store import JobRow, ProgressRow
+from snapforge.kit import clock
+
+LINKS = timedelta(hours=1)
+_STEP = 1800
+"""Links are dated to the half hour, so that within it the same job is the same answer, and its ETag holds."""
+_LASTING = frozenset({FailureCategory.input, FailureCategory.insufficient_quality})
+
+
+def job(row: JobRow, told: ProgressRow | None) -> schemas.Job:
+    """All of it."""
+    now = clock.now()
+    until = links_until(now)
+    found = row.results
+    return schemas.Job(
+        **summary(row, told).__dict__,
+        results=None
+        if found is None
+        else schemas.JobResults(
+            files=[_file(file, until) for file in found.files],
+            engine=found.engine,
+            model=found.model,
+            quality=found.quality,
+            notes=found.notes,
+        ),
+        receipt=row.receipt,
+    )
+
+
+def summary(row: JobRow, told: ProgressRow | None) -> schemas.JobSummary:
+    """As a list shows it."""
+    now = clock.now()
+    state = State(row.state)
+    preview = row.results.preview if row.results else None
+    return schemas.JobSummary(
+        id=row.id,
+        kind=row.parameters.kind,
+        state=state,
+        run=int(row.run),
+        attempt=int(row.attempt),
+        progress=_progress(row, state, told, now),
+        price=_price(row),
+        predicted_seconds=int(row.predicted_seconds),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        deadline=row.deadline,
+        parameters=row.parameters,
+        failure=_failure(row),
+        preview_url=delivery.sign(preview.key, links_until(now)) if preview else None,
+    )
+
+
+def links_until(now: datetime) -> datetime:
+    """When links that are signed now expire: at least LINKS from now, on a step of time."""
+    later = clock.epoch(now + LINKS)
+    return datetime.fromtimestamp(-(-later // _STEP) * _STEP, tz=now.tzinfo)
+
+
+def _progress(row: JobRow, state: State, told: ProgressRow | None, now: datetime) -> schemas.Progress:
+    current = told.told() if told and told.run == row.run else None
+    at_work = told is not None and current is not None and current.attempt == row.attempt
+    stage = told.stage if told and at_work else ("queued" if state in {State.queued, State.running} else state.value)
+    return schemas.Progress(
+        stage=stage,
+        percent=progresses.percent(state, current),
+        eta_seconds=progresses.eta_seconds(
+            state, current if at_work else None, int(row.predicted_seconds), row.started_at, now
+        ),
+        message=told.message if told and at_work else "",
+        at=told.at if told and at_work else None,
+    )
+
+
+def _price(row: JobRow) -> schemas.Price:
+    credits = int(row.credits)
+    if row.charged is None:
+        return schemas.Price(credits=credits, quoted=row.quoted, held=credits)
+    charged = int(row.charged)
+    return schemas.Price(credits=credits, quoted=row.quoted, held=0, charged=charged, released=credits - charged)
+
+
+def _failure(row: JobRow) -> schemas.JobFailure | None:
+    failure = row.failure
+    if failure is None:
+        return None
+    return schemas.JobFailure(
+        category=failure.category,
+        code=failure.code,
+        message=failure.message,
+        fix=failure.fix,
+        retryable=failure.category not in _LASTING,
+        charged=int(row.charged or 0),
+    )
+
+
+def _file(file: Delivered, until: datetime) -> schemas.ResultFile:
+    return schemas.ResultFile(**file.model_dump(exclude={"key"}), url=delivery.sign(file.key, until), expires_at=until)
