@@ -53,7 +53,12 @@ def _document(model: Delivered, uv: Any, views: list[dict[str, Any]], size: int)
             {
                 "name": "model",
                 "primitives": [
-                    {"attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}, "indices": 3, "material": 0, "mode": 4}
+                    {
+                        "attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2},
+                        "indices": 3,
+                        "material": 0,
+                        "mode": 4,
+                    }
                 ],
             }
         ],

@@ -1,6 +1,6 @@
 """From a pycolmap model to the normalised frame: upright, centred, the object filling a box of side two.
 
-Reads `photos/` and `masks/`, writes `views/<index>.png` and `views.json`.
+Reads `photos/` and `masks/`, writes `views/`.
 """
 
 import pathlib
@@ -52,7 +52,9 @@ def build(
         photos.write(folder / "views" / f"{index:03d}.png", flat)
         alphas.append(flat[..., 3])
         size = (flat.shape[1], flat.shape[0])
-        posed.append(View(index, given[index].name, _pose(image), focal, centre, *size, _is_held_out(number, len(images))))
+        posed.append(
+            View(index, given[index].name, _pose(image), focal, centre, *size, _is_held_out(number, len(images)))
+        )
         tick(0.8 * (number + 1) / len(images))
     points = _points(reconstruction, posed, alphas, kind)
     turn = _upright(posed)
@@ -140,9 +142,7 @@ def _moved(view: View, turn: Array, centre: Array, scale: float) -> View:
     pose = view.pose.copy()
     pose[:3, :3] = turn @ pose[:3, :3]
     pose[:3, 3] = (turn @ pose[:3, 3] - centre) * scale
-    return View(
-        view.index, view.name, pose, view.focal, view.centre, view.width, view.height, view.held_out
-    )
+    return View(view.index, view.name, pose, view.focal, view.centre, view.width, view.height, view.held_out)
 
 
 def _carved(posed: list[View], alphas: list[Mask], points: Array) -> tuple[Array, Array]:

@@ -18,12 +18,25 @@ def draw(model: Textured, view: View, tracer: Tracer | None = None) -> tuple[Flo
     """The textured mesh in a view: colours (H, W, 3) in 0..255 and where it is (H, W)."""
     tracer = tracer or Tracer(model.vertices, model.faces)
     origin, directions = view.rays()
-    face, weights, _ = tracer.hit(origin, directions)
-    on = face >= 0
-    uv = np.einsum("nk,nkd->nd", weights[on], model.uv[model.faces[face[on]]])
+    frame = np.flatnonzero(_frame(model, view))
+    face, weights, _ = tracer.hit(origin, directions[frame])
+    hit = face >= 0
+    uv = np.einsum("nk,nkd->nd", weights[hit], model.uv[model.faces[face[hit]]])
     picture = np.zeros((len(directions), 3), np.float32)
-    picture[on] = read_texture(model.texture, uv)
+    picture[frame[hit]] = read_texture(model.texture, uv)
+    on = np.zeros(len(directions), bool)
+    on[frame[hit]] = True
     return picture.reshape(view.height, view.width, 3), on.reshape(view.height, view.width)
+
+
+def _frame(model: Textured, view: View) -> npt.NDArray[np.bool_]:
+    """The pixels (H * W,) that can show the mesh: the rectangle round its projection."""
+    u, v, depth = view.project(model.vertices.astype(np.float64))
+    if depth.min() <= 0:
+        return np.ones(view.height * view.width, bool)
+    rows, columns = np.arange(view.height)[:, None], np.arange(view.width)[None]
+    inside = (columns >= u.min() - 2) & (columns <= u.max() + 1) & (rows >= v.min() - 2) & (rows <= v.max() + 1)
+    return np.asarray(inside.ravel())
 
 
 def psnr(folder: pathlib.Path, capture: Capture, model: Textured, shots: tuple[View, ...]) -> float:

@@ -17,7 +17,9 @@ class Tracer:
         self._scene = rtcore_scene.EmbreeScene()
         self._mesh = TriangleMesh(self._scene, np.ascontiguousarray(vertices[faces], dtype=np.float32))
 
-    def hit(self, origins: npt.NDArray[np.floating], directions: npt.NDArray[np.floating]) -> tuple[Ints, Floats, Floats]:
+    def hit(
+        self, origins: npt.NDArray[np.floating], directions: npt.NDArray[np.floating]
+    ) -> tuple[Ints, Floats, Floats]:
         """First face (N,) or -1, barycentric weights (N, 3) of its corners, distance (N,)."""
         found = self._scene.run(*_pair(origins, directions), output=True)
         u, v = found["u"], found["v"]
@@ -41,7 +43,9 @@ def read_texture(texture: npt.NDArray[np.uint8], uv: npt.NDArray[np.floating]) -
     return bilinear(texture, x, y)
 
 
-def bilinear(picture: npt.NDArray[np.uint8] | Floats, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Floats:
+def bilinear(
+    picture: npt.NDArray[np.uint8] | Floats, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]
+) -> Floats:
     """Values (N, channels) at columns x and rows y, pixel middles at whole numbers, held at the border."""
     height, width = picture.shape[:2]
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)

@@ -1,6 +1,6 @@
 """From the trained field to a clean closed mesh.
 
-Reads `field.pt`, `views/`; writes `surface.npz` (vertices, faces) of the fused surface, and of the decimated one.
+Reads `field.pt`, `views/`; writes `surface.npz` (vertices, faces).
 """
 
 import pathlib
@@ -15,7 +15,7 @@ import trimesh
 from scipy import ndimage
 from skimage import measure
 
-from worker.engines.scene import field, fusion, views
+from worker.engines.scene import field, fusion
 from worker.engines.scene.field import SmallNerfacto
 from worker.engines.scene.presets import Settings
 from worker.engines.scene.views import Capture, View
@@ -147,6 +147,3 @@ def load(path: pathlib.Path) -> trimesh.Trimesh:
     """What `save` wrote."""
     with np.load(path) as stored:
         return trimesh.Trimesh(stored["vertices"], stored["faces"], process=False)
-
-
-__all__ = ["choose_views", "decimate", "extract", "load", "save", "see", "views"]

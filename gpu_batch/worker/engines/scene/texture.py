@@ -1,6 +1,6 @@
 """A texture from the photos: UV map, which texel sees which photo, blend, fill.
 
-Reads `surface.npz`, `views/`; writes `textured.npz` (vertices, faces, uv) and `texture.png`.
+Reads `surface.npz`, `views/`; writes `textured/`: `mesh.npz` (vertices, faces, uv) and `texture.png`.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from worker.engines.scene import photos, views
 from worker.engines.scene.rays import Bools, Floats, Ints, Tracer, bilinear
-from worker.engines.scene.views import Capture, View
+from worker.engines.scene.views import View
 
 _COSINE_POWER = 6
 """A photo that sees a texel square on counts far more than one that grazes it."""
@@ -86,7 +86,9 @@ def lay_out(vertices: Floats, faces: Ints, uv: Floats, size: int) -> Texels:
     normals = np.einsum("nk,nkd->nd", weights[on], normals_by_place(vertices, faces)[corners]).astype(np.float32)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     count = int(on.sum())
-    return Texels(size, row[on], column[on], points, normals, np.zeros((count, 3), np.float32), np.zeros(count, np.float32))
+    return Texels(
+        size, row[on], column[on], points, normals, np.zeros((count, 3), np.float32), np.zeros(count, np.float32)
+    )
 
 
 def normals_by_place(vertices: Floats, faces: Ints) -> Floats:
@@ -156,16 +158,14 @@ def paint(texels: Texels) -> tuple[photos.Image, float]:
 
 
 def save(folder: pathlib.Path, textured: Textured) -> None:
-    """Write `textured.npz` and `texture.png`."""
-    photos.write(folder / "texture.png", textured.texture)
-    np.savez(folder / "textured.npz", vertices=textured.vertices, faces=textured.faces, uv=textured.uv)
+    """Write `textured/`."""
+    (folder / "textured").mkdir(exist_ok=True)
+    photos.write(folder / "textured" / "texture.png", textured.texture)
+    np.savez(folder / "textured" / "mesh.npz", vertices=textured.vertices, faces=textured.faces, uv=textured.uv)
 
 
 def load(folder: pathlib.Path) -> Textured:
     """What `save` wrote."""
-    texture = photos.read(folder / "texture.png")[..., :3]
-    with np.load(folder / "textured.npz") as stored:
+    texture = photos.read(folder / "textured" / "texture.png")[..., :3]
+    with np.load(folder / "textured" / "mesh.npz") as stored:
         return Textured(stored["vertices"], stored["faces"], stored["uv"], np.ascontiguousarray(texture))
-
-
-__all__ = ["Capture", "Texels", "Textured", "add_photos", "lay_out", "load", "paint", "save", "unwrap"]

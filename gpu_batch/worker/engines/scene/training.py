@@ -1,6 +1,6 @@
 """Training the field, with checkpoints from which it goes on as if it had never stopped.
 
-Reads `views/` and `views.json`; writes `field.pt`.
+Reads `views/`; writes `field.pt`.
 """
 
 import pathlib

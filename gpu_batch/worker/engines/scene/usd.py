@@ -38,9 +38,7 @@ def _author(stage: Usd.Stage, model: Delivered) -> None:
     mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
     mesh.CreateExtentAttr([Gf.Vec3f(*map(float, model.points.min(0))), Gf.Vec3f(*map(float, model.points.max(0)))])
     mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
-    st = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar(
-        "st", Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.vertex
-    )
+    st = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("st", Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.vertex)
     st.Set(Vt.Vec2fArray.FromNumpy(model.uv))
     UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(_material(stage))
 

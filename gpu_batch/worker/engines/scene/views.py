@@ -1,6 +1,6 @@
 """Posed pinhole photos in the normalised frame: what every stage after `poses` works on.
 
-`views.json` and `views/<index>.png` (RGBA, undistorted, alpha = object or opaque).
+All in `views/`: `views/views.json` and `<index>.png` (RGBA, undistorted, alpha = object or opaque).
 """
 
 import json
@@ -98,7 +98,7 @@ def image(folder: pathlib.Path, view: View) -> photos.Image:
 
 
 def save(folder: pathlib.Path, capture: Capture) -> None:
-    """Write `views.json`; the pictures are written by `normalise`."""
+    """Write `views/views.json`; the pictures are written by `normalise`."""
     record = {
         "views": [
             {
@@ -120,12 +120,12 @@ def save(folder: pathlib.Path, capture: Capture) -> None:
         "reprojection_px": capture.reprojection_px,
         "method": capture.method,
     }
-    (folder / "views.json").write_text(json.dumps(record))
+    (folder / "views" / "views.json").write_text(json.dumps(record))
 
 
 def load(folder: pathlib.Path) -> Capture:
-    """Read `views.json`."""
-    record = json.loads((folder / "views.json").read_text())
+    """Read `views/views.json`."""
+    record = json.loads((folder / "views" / "views.json").read_text())
     views = tuple(
         View(
             row["index"],

@@ -1,0 +1,29 @@
+"""Stage `mesh`: depth from the field, fusion, decimation. Writes `surface.npz`."""
+
+from worker.stages.base import Context
+from worker.stages.scene import texture
+from worker.stages.scene.work import settings, teller
+
+
+def done(context: Context) -> bool:
+    """True where the mesh is back, or the textured one is."""
+    if not context.state.get("faces"):
+        return False
+    return texture.done(context) or context.restore("surface", context.folder / "surface.npz")
+
+
+def run(context: Context) -> None:
+    """Extract the surface and bring it under the triangle budget."""
+    from worker.engines.scene import surface, training, views
+
+    sizes, tell = settings(context), teller(context)
+    capture = views.load(context.folder)
+    model = training.trained(context.folder / "field.pt", capture, sizes, context.device)
+    whole = surface.extract(
+        context.folder, capture, sizes, model, context.device, lambda share, words: tell(share, words.capitalize())
+    )
+    tell(0.95, "Simplifying")
+    small = surface.decimate(whole, sizes.faces)
+    surface.save(context.folder / "surface.npz", small)
+    context.state["faces"] = len(small.faces)
+    context.checkpoint("surface", context.folder / "surface.npz")

@@ -1,0 +1,43 @@
+"""What the scene's stages share: the typed work order, the sizes, the photos' paths."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snapforge.contracts.manifest import SceneWork
+from worker.errors import BugError
+from worker.stages.base import Context
+
+if TYPE_CHECKING:
+    from worker.engines.scene.presets import Settings
+
+
+def scene_work(context: Context) -> SceneWork:
+    """The work order, known to be a scene's."""
+    if not isinstance(context.work, SceneWork):
+        raise BugError("wrong_kind", f"A scene's stage was given {context.work.kind} work.")
+    return context.work
+
+
+def settings(context: Context) -> "Settings":
+    """The sizes for this preset and device."""
+    from worker.engines.scene.presets import settings as lookup
+
+    return lookup(scene_work(context).preset, context.device, context.reduced)
+
+
+def photo_paths(context: Context) -> list[Path]:
+    """Paths of the photos by number."""
+    from worker.engines.scene.photos import find
+
+    return find(context.folder / "photos", len(scene_work(context).photos))
+
+
+def teller(context: Context) -> Callable[[float, str], None]:
+    """Progress within the stage, which also stops the stage when the process has to stop."""
+
+    def tell(share: float, message: str = "") -> None:
+        context.check_interrupted()
+        context.progress(share, message)
+
+    return tell
