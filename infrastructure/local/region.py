@@ -13,14 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from infrastructure.local import ports, weights
+from infrastructure.local import loopback, ports, weights
 from infrastructure.local.emulator import Emulator, EmulatorFailed
 from infrastructure.local.keys import delivery_key
 from infrastructure.local.paths import ACCOUNT, REGION, REPO, STAGE, Missing, State, venv_python
@@ -56,6 +55,8 @@ class Options:
     """Interpreter by worker name; empty is `.venvs/image` and `.venvs/scene`, those that are there."""
     stand_in_weights: bool = True
     """Build the stand-in model where WEIGHTS_URI is not set."""
+    weights: Path | None = None
+    """Where the stand-in lies; None is within the state folder."""
     parameters: dict[str, str] = field(default_factory=dict)
     """Template parameters that win over the region's own."""
     job_environment: dict[str, str] = field(default_factory=dict)
@@ -97,9 +98,11 @@ class Region:
         """A boto3 client of this region."""
         import boto3
 
+        from botocore.config import Config
+
         endpoint = self.batch_url if service == "batch" else self.emulator_url
         session = boto3.Session("local", "local", region_name=REGION)
-        return session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
+        return session.client(service, endpoint_url=endpoint, config=Config(proxies={}))  # type: ignore[call-overload]
 
     def environment(self) -> dict[str, str]:
         """Variables that point any AWS SDK or the CLI at this region."""
@@ -114,8 +117,7 @@ class Region:
 
     def mail(self) -> list[dict[str, Any]]:
         """What SES was given, newest first: id, at, from, to, subject, text, html."""
-        with urllib.request.urlopen(f"{self.api_url}/_mail.json", timeout=10) as answer:
-            items: list[dict[str, Any]] = json.load(answer)
+        items: list[dict[str, Any]] = loopback.get_json(f"{self.api_url}/_mail.json")
         return items
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
@@ -241,7 +243,7 @@ class Region:
     def _weights(self) -> tuple[str | None, str]:
         if not self.options.stand_in_weights and "WEIGHTS_URI" not in os.environ:
             return None, "no weights: the stand-in model was not asked for"
-        return weights.weights_uri(self.state.weights, self.state.logs / "weights.log")
+        return weights.weights_uri(self.options.weights or self.state.weights, self.state.logs / "weights.log")
 
     def _workers(self) -> dict[str, str]:
         if self.options.workers:
@@ -364,8 +366,8 @@ class Region:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"{self.api_url}/_mail.json", timeout=10):
-                    return
+                loopback.get_json(f"{self.api_url}/_mail.json")
+                return
             except OSError:
                 if self.functions_host.exit_code() is not None:
                     break

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infrastructure.local.host.aws import authorization, call
+from infrastructure.local.loopback import open_url
 from infrastructure.local.paths import ACCOUNT, REGION
 
 _TRIES = 8
@@ -77,8 +78,7 @@ class News:
                 json.dumps(one).encode(),
                 {"X-Amz-Invocation-Type": "Event", "Authorization": authorization("lambda")},
             )
-            with urllib.request.urlopen(request, timeout=10):
-                pass
+            open_url(request).close()
 
 
 def event(job: dict[str, Any]) -> dict[str, Any]:

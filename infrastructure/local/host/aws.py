@@ -5,6 +5,7 @@ import urllib.request
 from typing import Any
 
 from infrastructure.local.host.streams import GiveUp
+from infrastructure.local.loopback import open_url
 from infrastructure.local.paths import REGION
 
 
@@ -37,6 +38,6 @@ def call(endpoint: str, service: str, target: str, body: dict[str, Any]) -> dict
         "Authorization": authorization(service),
     }
     request = urllib.request.Request(endpoint, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with open_url(request) as answer:
         result: dict[str, Any] = json.load(answer)
     return result

@@ -1,9 +1,9 @@
 """The mailbox page: what SES was given, from MiniStack's own list of messages."""
 
-import json
-import urllib.request
 from html import escape
 from typing import Any
+
+from infrastructure.local.loopback import get_json
 
 _STYLE = """<style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}table{width:100%;
 border-collapse:collapse}td,th{text-align:left;padding:.4rem;border-bottom:1px solid #ddd}pre{white-space:pre-wrap;
@@ -12,8 +12,7 @@ background:#f6f6f6;padding:1rem}iframe{width:100%;height:32rem;border:1px solid 
 
 def messages(emulator: str) -> list[dict[str, Any]]:
     """Newest first: id, at, from, to, subject, text, html."""
-    with urllib.request.urlopen(f"{emulator}/_ministack/ses/messages", timeout=10) as answer:  # noqa: S310
-        accounts: dict[str, list[dict[str, Any]]] = json.load(answer)["messages"]
+    accounts: dict[str, list[dict[str, Any]]] = get_json(f"{emulator}/_ministack/ses/messages")["messages"]
     return [_message(raw) for raws in accounts.values() for raw in reversed(raws)]
 
 

@@ -1,0 +1,7 @@
+"""Dies without a word."""
+
+import os
+
+
+def handler(event, context):
+    os.kill(os.getpid(), 9)

@@ -1,0 +1,16 @@
+"""Counts the ticks of both kinds of schedule."""
+
+import os
+
+import boto3
+
+
+def handler(event, context):
+    source = event.get("source", "scheduler") if isinstance(event, dict) else "scheduler"
+    boto3.client("dynamodb").update_item(
+        TableName=os.environ["TABLE"],
+        Key={"pk": {"S": "ticks"}},
+        UpdateExpression="ADD #s :one",
+        ExpressionAttributeNames={"#s": source.replace(".", "_")},
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
