@@ -29,11 +29,11 @@ ARCHIVE_TYPES = frozenset({"application/zip", "application/x-zip-compressed"})
 
 MIN_SHARPNESS = 12.0
 RELATIVE_SHARPNESS = 0.2
-DARK_MEAN = 45.0
+DARK_MEAN = 30.0
 BRIGHT_SHARE = 0.45
 SMALL_SIDE = 800
-NEAR_BITS = 10
-"""Of the hash's 256: a re-encoded, resized or slightly brightened copy stays below, the next view does not."""
+NEAR_BITS = 4
+"""Of the hash's 256: re-encoded, resized or brightened copies differ in 0 to 1, the nearest two of 24 views in 11."""
 
 EXTENSIONS = {
     "image/png": "png",
@@ -131,7 +131,7 @@ class Facts(BaseModel):
     focal_px: float | None = None
     lens: Lens = Lens()
     sharpness: float
-    """Variance of the Laplacian at 1024 px, in the sharpest tenth of the picture's tiles."""
+    """Variance of the Laplacian at 1024 px, mean over the sharpest tenth of the picture's tiles."""
     mean: float
     """Luma of the middle, 0..255."""
     clipped_dark: float

@@ -8,7 +8,7 @@ from snapforge.assets import captures, domain, errors
 from snapforge.assets.domain import MAX_PHOTOS, Announced, UploadState
 from snapforge.assets.schemas import PresignedPart, PresignedPost, UploadTicket
 from snapforge.assets.store import SHARDS, CaptureRow, PhotoRow, UploadRow, org_pk, photo_pk, waiting_partition
-from snapforge.aws import presigned, s3, settings, tables
+from snapforge.aws import presigned, settings, tables
 from snapforge.aws.tables import Transaction
 from snapforge.kit import clock, ids
 
@@ -132,13 +132,12 @@ def complete(org_id: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> U
         return row
     if [number for number, _ in parts] != list(range(1, domain.part_count(int(row.bytes)) + 1)):
         raise errors.PartsDoNotFit(f"Parts 1 to {domain.part_count(int(row.bytes))} are expected, in order.")
-    bucket = settings.get("UPLOADS_BUCKET")
     try:
-        joined = presigned.join_parts(bucket, row.key, row.multipart_id, list(parts))
+        # That S3 knows no such upload any more means that an earlier call has joined it: only the sweeper drops parts,
+        # and it marks the row first.
+        presigned.join_parts(settings.get("UPLOADS_BUCKET"), row.key, row.multipart_id, list(parts))
     except presigned.PartsRefusedError as error:
         raise errors.PartsDoNotFit() from error
-    if not joined and not s3.exists(f"s3://{bucket}/{row.key}"):
-        raise errors.UploadNotOpen()
     return row
 
 
