@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from snapforge.billing import domain
 
+from snapforge.billing import domain
 from tests.core.billing.machine import machine
 
 

@@ -29,9 +29,8 @@ def _gaps(account: Account, ordered: list[Journal]) -> Iterator[str]:
     if numbers != list(range(1, account.version + 1)):
         yield f"journals are numbered {numbers}, the account counts {account.version}"
     for what, values in (("key", [j.key for j in ordered]), ("id", [j.id for j in ordered])):
-        yield from (
-            f"{count} journals have the {what} {value}" for value, count in Counter(values).items() if count > 1
-        )
+        twice = [value for value, count in Counter(values).items() if count > 1]
+        yield from (f"more than one journal has the {what} {value}" for value in twice)
     for journal in ordered:
         accounts = {leg.account for leg in journal.legs}
         strangers = {name for name in accounts if not name.startswith(("house:", f"org:{account.org_id}:"))}

@@ -41,10 +41,10 @@ def whole(number: int, least: int) -> int:
     return number
 
 
-def fingerprint(kind: JournalKind, about: str, asked: Iterable[Leg]) -> str:
+def fingerprint(about: str, asked: Iterable[Leg]) -> str:
     """The SHA-256 (hex) by which a repeated key is told from a reused one. `about` is the hold or grant that the caller
     named: two holds of equal size are not the same request."""
-    told = [kind, about, sorted((leg.account, leg.amount) for leg in asked)]
+    told = [about, sorted((leg.account, leg.amount) for leg in asked)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
@@ -154,7 +154,7 @@ def _posted(
         at=deed.at,
         memo=deed.memo,
         legs=_netted([*asked, *also]),
-        fingerprint=fingerprint(kind, about, asked),
+        fingerprint=fingerprint(about, asked),
         hold_id=hold_id,
         grant_id=grant_id,
     )
