@@ -19,12 +19,12 @@ class NotThroughEdge(Forbidden):
 
 
 def refuse_strangers(endpoint: "Endpoint", request: Request) -> None:
-    """Compare `x-origin-secret` with the secret named by ORIGIN_SECRET; two are valid while rotating."""
+    """Compare `x-origin-verify` with the secret named by ORIGIN_SECRET; two are valid while rotating."""
     name = os.environ.get("ORIGIN_SECRET")
     if not name:
         return
     ring = secrets.read(name)
-    sent = request.headers.get("x-origin-secret", "").encode()
+    sent = request.headers.get("x-origin-verify", "").encode()
     known = [value for value in (ring.get("current"), ring.get("previous")) if value]
     if not any(hmac.compare_digest(sent, value.encode()) for value in known):
         raise NotThroughEdge()
