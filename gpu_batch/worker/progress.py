@@ -20,6 +20,7 @@ from worker.tools import backoff
 _logger = logging.getLogger(__name__)
 _INTERVAL_S = 2.0
 _FIRST_ETA_S = 2.0
+_LONGEST_MESSAGE = 2000
 _MOST = 99.0
 """100 is said by Done alone."""
 
@@ -116,7 +117,7 @@ class Reporter:
             **self._sender.fields(),
             category=error.category,
             code=error.code,
-            message=error.message,
+            message=error.message[:_LONGEST_MESSAGE],
             fix=error.fix,
             result_uri=result_uri,
         )

@@ -81,8 +81,14 @@ def main(kinds: Mapping[str, str] = KINDS) -> int:
     reporter = Reporter(manifest.reports_queue_url, Sender.of(manifest, batch_job_id))
     if standing == "again" and (result_uri := _finished(storage, manifest)):
         return Exit.DONE if reporter.done(result_uri, _PATIENCE_S) else Exit.TRY_AGAIN
-    with scratch(batch_job_id) as folder:
-        return _attempt(manifest, folder, storage, reporter, kinds, again=standing == "again")
+    try:
+        with scratch(batch_job_id) as folder:
+            return _attempt(manifest, folder, storage, reporter, kinds, again=standing == "again")
+    except OSError as unexpected:  # of the scratch folder itself: no room, or not ours to write
+        _logger.exception("there is no scratch folder")
+        failure = explain(unexpected)
+        reporter.failed(failure, None, _PATIENCE_S)
+        return failure.exit
 
 
 def _read_manifest(storage: Storage, uri: str, batch_job_id: str) -> Manifest:
@@ -96,6 +102,9 @@ def _read_manifest(storage: Storage, uri: str, batch_job_id: str) -> Manifest:
         manifest = Manifest.model_validate_json(raw)
         if manifest.contract not in (CONTRACT, CONTRACT - 1):
             raise BadManifest(f"Contract {manifest.contract} is none of {CONTRACT} and {CONTRACT - 1}.")
+        for prefix in filter(None, (manifest.output_uri, manifest.resume_uri)):
+            if not (prefix.startswith("s3://") and prefix.endswith("/")):
+                raise BadManifest(f"{prefix!r} is no s3:// prefix that ends with '/'.")
     except (ValidationError, BadManifest) as error:
         bad = error if isinstance(error, BadManifest) else BadManifest(str(error))
         _tell_bad_manifest(raw, bad, batch_job_id)

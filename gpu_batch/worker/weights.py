@@ -85,12 +85,16 @@ def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path,
         part.replace(folder / name)
         return name, found
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
         for name, found in pool.map(fetch, stale.items()):
             have[name] = found.etag
             arrived += found.bytes
-            told(arrived / whole)
             _write(index, {name: etag for name, etag in have.items() if name in wanted})
+            told(arrived / whole)
+    finally:
+        # `told` may stop the copying: what has not begun must not be waited for.
+        pool.shutdown(cancel_futures=True)
 
 
 def _same(etag: str | None, found: Found, path: Path) -> bool:

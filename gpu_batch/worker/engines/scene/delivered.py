@@ -1,4 +1,4 @@
-"""The delivered files' common ground: the model upright with y up, at a fixed size, with smooth normals and one JPEG."""
+"""What both delivered files hold: the model with y up, at a fixed size, with smooth normals and one JPEG."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """The radiance field: nerfstudio's nerfacto at a size that fits the device, without what it would download."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -14,9 +14,9 @@ from worker.engines.scene.views import Capture
 def _declare_torchvision_operators() -> None:
     """torchvision's wheel is built for CUDA: on a CPU torch its import fails unless these two schemas exist first."""
     if torch.version.cuda is None:
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
         _kept.append(library)
 
 
@@ -53,10 +53,13 @@ class SmallNerfacto(NerfactoModel):
 
     def populate_modules(self) -> None:
         """Build the modules that NerfactoModel's methods use."""
-        BaseModel.populate_modules(self)
+        BaseModel.populate_modules(self)  # type: ignore[no-untyped-call]
         config = self.config
         contraction = None if config.disable_scene_contraction else SceneContraction(order=float("inf"))
-        shared = {"spatial_distortion": contraction, "average_init_density": config.average_init_density}
+        shared: dict[str, Any] = {
+            "spatial_distortion": contraction,
+            "average_init_density": config.average_init_density,
+        }
         self.field = NerfactoField(
             self.scene_box.aabb,
             num_images=self.num_train_data,
@@ -84,7 +87,8 @@ class SmallNerfacto(NerfactoModel):
             update_sched=self._proposal_pause,
             initial_sampler=UniformSampler(single_jitter=True) if contraction is None else None,
         )
-        self.collider = AABBBoxCollider(self.scene_box) if contraction is None else NearFarCollider(_NEAR, _FAR)
+        collider: Any = AABBBoxCollider(self.scene_box) if contraction is None else NearFarCollider(_NEAR, _FAR)
+        self.collider = collider
         self.renderer_rgb = RGBRenderer(background_color=config.background_color)
         self.renderer_accumulation = AccumulationRenderer()
         self.renderer_depth = DepthRenderer(method="median")
@@ -99,7 +103,7 @@ class SmallNerfacto(NerfactoModel):
 
 
 def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
-    """A fresh field for the capture's box. tinycudann's kernels are used where they are installed and the device is CUDA."""
+    """A fresh field for the capture's box; on CUDA with tinycudann's kernels where they are installed."""
     bounded = capture.masks != "none"
     config = NerfactoModelConfig(
         _target=SmallNerfacto,
@@ -130,11 +134,10 @@ def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
     )
     box = torch.tensor(np.stack([capture.low, capture.high]), dtype=torch.float32)
     model = config.setup(scene_box=SceneBox(aabb=box), num_train_data=len(capture.training))
-    assert isinstance(model, SmallNerfacto)
-    return model.to(device)
+    return cast(SmallNerfacto, model.to(device))
 
 
-def _background(masks: Kind) -> str:
+def _background(masks: Kind) -> Literal["last_sample", "random"]:
     return "last_sample" if masks == "none" else "random"
 
 

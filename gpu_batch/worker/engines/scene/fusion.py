@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as functional
+from torch.nn import functional
 
 from worker.engines.scene import views
 from worker.engines.scene.views import Array, Capture, View

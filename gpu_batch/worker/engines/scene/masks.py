@@ -86,7 +86,9 @@ def cut(image: Image) -> Mask | None:
     if not (labels == cv2.GC_FGD).any() or not (labels == cv2.GC_BGD).any():
         return None
     cv2.setRNGSeed(0)
-    cv2.grabCut(small[..., ::-1].copy(), labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(
+        small[..., ::-1].copy(), labels, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK
+    )
     # GrabCut's colour models know no light fall-off: what lies within the sheet's noise stays background.
     object_ = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)) & (away > maybe * 0.6)
     solid = _without_specks(object_.astype(np.uint8))

@@ -47,8 +47,9 @@ def build(
     for number, image in enumerate(images):
         index = by_name[image.name]
         pixels = photos.read(paths[index])
-        pixels[..., 3] = 255 if kind == "none" else masks[index]
-        flat, focal, centre = _undistort(pixels, image.camera, longest)
+        mask = masks[index]
+        pixels[..., 3] = 255 if mask is None else mask
+        flat, focal, centre = _undistort(pixels, reconstruction.cameras[image.camera_id], longest)
         photos.write(folder / "views" / f"{index:03d}.png", flat)
         alphas.append(flat[..., 3])
         size = (flat.shape[1], flat.shape[0])
@@ -94,8 +95,12 @@ def _undistort(
     matrix = np.array([[f, 0, cx - 0.5], [0, f, cy - 0.5], [0, 0, 1]])
     corner = np.hypot(width, height) / 2 / f
     if abs(k) * corner**3 * f > 0.2:
-        maps = cv2.initUndistortRectifyMap(matrix, np.array([k, 0, 0, 0]), None, matrix, (width, height), cv2.CV_32FC1)
-        pixels = np.asarray(cv2.remap(pixels, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        maps = cv2.initUndistortRectifyMap(
+            matrix, np.array([k, 0, 0, 0]), np.eye(3), matrix, (width, height), cv2.CV_32FC1
+        )
+        pixels = np.asarray(
+            cv2.remap(pixels, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )
     small = photos.shrink(pixels, longest)
     sx, sy = small.shape[1] / width, small.shape[0] / height
     return small, (f * sx, f * sy), (cx * sx, cy * sy)

@@ -13,6 +13,7 @@ import numpy as np
 import pycolmap
 
 from snapforge.contracts.manifest import Photo
+from worker.engines.scene.masks import Mask
 from worker.engines.scene.pairs import choose_pairs
 from worker.engines.scene.photos import MIN_PHOTOS
 from worker.engines.scene.presets import Settings
@@ -76,8 +77,8 @@ def solve(task: Task, tick: Tick, keep: Callable[[], None]) -> Model:
     _match(task, lambda share: tick(0.45 + 0.35 * share, "matching photos"), keep)
     tick(0.8, "computing poses")
     model = _map(task)
-    _require(task, model)
-    assert model is not None
+    if model is None or len(model.names) < max(MIN_PHOTOS, len(task.photos) / 2):
+        raise _unconnected(task, model.names if model else set())
     return model
 
 
@@ -191,19 +192,16 @@ def _incremental(task: Task) -> Model | None:
     return Model(found, "pycolmap incremental mapping") if found else None
 
 
-def _require(task: Task, model: Model | None) -> None:
-    names = model.names if model else set()
-    if len(names) >= max(MIN_PHOTOS, len(task.photos) / 2):
-        return
+def _unconnected(task: Task, names: set[str]) -> InputError:
     if _panoramic(task):
-        raise InputError(
+        return InputError(
             "photos_without_parallax",
             "The photos overlap, but all seem to be taken from one spot.",
             "Walk round the object: move the camera sideways between photos instead of turning it.",
         )
     lost = [photo.name for photo, path in zip(task.photos, task.paths, strict=True) if path.name not in names]
     shown = ", ".join(lost[:12]) + (f" and {len(lost) - 12} more" if len(lost) > 12 else "")
-    raise InputError(
+    return InputError(
         "photos_do_not_connect",
         f"{len(names)} of {len(task.photos)} photos could be joined into one scene.",
         f"Not connected: {shown}. Leave out photos of other things, and add photos between those that are far apart "
@@ -216,16 +214,12 @@ def _panoramic(task: Task) -> bool:
     flat = pycolmap.TwoViewGeometryConfiguration
     with pycolmap.Database.open(task.database) as database:
         _, geometries = database.read_two_view_geometries()
-    strong = [geometry.config for geometry in geometries if len(geometry.inlier_matches) >= 30]
-    degenerate = sum(config in (flat.PANORAMIC, flat.PLANAR_OR_PANORAMIC) for config in map(_config, strong))
+    strong = [int(geometry.config) for geometry in geometries if len(geometry.inlier_matches) >= 30]
+    degenerate = sum(config in (flat.PANORAMIC.value, flat.PLANAR_OR_PANORAMIC.value) for config in strong)
     return len(strong) >= len(task.photos) - 1 and degenerate > 0.6 * len(strong)
 
 
-def _config(value: object) -> pycolmap.TwoViewGeometryConfiguration:
-    return pycolmap.TwoViewGeometryConfiguration(value)
-
-
-def feature_masks(folder: pathlib.Path, paths: Sequence[pathlib.Path], masks: Sequence[np.ndarray | None]) -> None:
+def feature_masks(folder: pathlib.Path, paths: Sequence[pathlib.Path], masks: Sequence[Mask | None]) -> None:
     """Write the masks as pycolmap wants them, widened a little: features on the outline are good features."""
     folder.mkdir(parents=True, exist_ok=True)
     for path, mask in zip(paths, masks, strict=True):

@@ -5,6 +5,7 @@ Reads `field.pt`, `views/`; writes `surface.npz` (vertices, faces).
 
 import pathlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import fast_simplification
@@ -71,10 +72,8 @@ def extract(
     chosen = choose_views(capture, settings.depth_views)
     depths = []
     for number, view in enumerate(chosen):
-        share = 0.6 * number / len(chosen)
-        depths.append(
-            see(model, view.scaled(settings.depth_px), capture, device, lambda: tick(share, "rendering depth"))
-        )
+        between = partial(tick, 0.6 * number / len(chosen), "rendering depth")
+        depths.append(see(model, view.scaled(settings.depth_px), capture, device, between))
     grid = fusion.Grid.over(capture.low, capture.high, settings.grid)
     distance, known = fusion.fuse(grid, depths, device, lambda: tick(0.65, "fusing depth"))
     if capture.masks == "none":
@@ -97,7 +96,7 @@ def _isosurface(grid: fusion.Grid, distance: Any, known: Any | None) -> trimesh.
     volume = np.pad(distance, 1, constant_values=fusion.TRUNCATION_CELLS) if closed else distance
     if not volume.min() < 0 < volume.max():
         raise _nothing()
-    vertices, faces, _, _ = measure.marching_cubes(volume, 0.0, mask=known)
+    vertices, faces, _, _ = measure.marching_cubes(volume, 0.0, mask=known)  # type: ignore[no-untyped-call]
     if not len(faces):
         raise _nothing()
     mesh = trimesh.Trimesh((vertices - closed) * grid.cell + grid.low, faces, process=True)
@@ -114,7 +113,9 @@ def _nothing() -> QualityError:
 
 def _largest(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     """The connected part with the largest area, wound outwards."""
-    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+    labels = trimesh.graph.connected_component_labels(  # type: ignore[no-untyped-call]
+        mesh.face_adjacency, node_count=len(mesh.faces)
+    )
     areas = np.bincount(labels, weights=mesh.area_faces)
     mesh.update_faces(labels == int(np.argmax(areas)))
     mesh.remove_unreferenced_vertices()
@@ -125,7 +126,8 @@ def _largest(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 def _polished(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     """Taubin smoothing: takes the steps of the grid away without shrinking."""
-    return trimesh.smoothing.filter_taubin(mesh, lamb=0.5, nu=0.53, iterations=12)
+    trimesh.smoothing.filter_taubin(mesh, lamb=0.5, nu=0.53, iterations=12)  # type: ignore[no-untyped-call]
+    return mesh
 
 
 def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:

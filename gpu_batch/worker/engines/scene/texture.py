@@ -127,7 +127,7 @@ def _add_photo(folder: pathlib.Path, texels: Texels, tracer: Tracer, view: View,
     rgba = views.image(folder, view)
     trust = cosine[seen] ** _COSINE_POWER
     if masked:
-        inner = cv2.distanceTransform((rgba[..., 3] > 127).astype(np.uint8), cv2.DIST_L2, 5)
+        inner = cv2.distanceTransform((rgba[..., 3] > 127).astype(np.uint8), cv2.DIST_L2, 5).astype(np.float32)
         sharp = np.clip(bilinear(inner[..., None], u[seen] - 0.5, v[seen] - 0.5)[:, 0] / _EDGE_PX, 0, 1)
         trust = trust * sharp**2
     texels.colour[seen] += trust[:, None] * bilinear(rgba[..., :3], u[seen] - 0.5, v[seen] - 0.5)
@@ -137,7 +137,7 @@ def _add_photo(folder: pathlib.Path, texels: Texels, tracer: Tracer, view: View,
 def paint(texels: Texels) -> tuple[photos.Image, float]:
     """The texture (T, T, 3) and the share of texels that a photo saw.
 
-    Unseen texels take the mean colour of the nearest seen ones in space; the gaps between charts repeat the chart's rim.
+    Unseen texels take the mean colour of the nearest seen ones in space; gaps between charts repeat the chart's rim.
     """
     seen = texels.weight > 1e-4
     if not seen.any():

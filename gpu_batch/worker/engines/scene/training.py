@@ -18,6 +18,8 @@ from worker.engines.scene.field import SmallNerfacto
 from worker.engines.scene.presets import Settings
 from worker.engines.scene.views import Capture, View
 
+from nerfstudio.model_components.losses import distortion_loss  # isort: skip (field prepares its import)
+
 CHECKPOINT_SECONDS = 20.0
 _OBJECT_SHARE = 0.75
 """Share of a batch taken from the object's pixels; the rest lies round it, and teaches where nothing is."""
@@ -144,22 +146,14 @@ def _step(
     outputs = model(field.bundle(data.origins[chosen], data.directions[chosen]))
     image = data.colours[chosen] if bounded else data.colours[chosen, :3]
     batch = {"image": image}
-    losses = model.get_loss_dict(outputs, batch, {"distortion": _distortion(outputs)})
-    loss = sum(losses.values())
-    assert isinstance(loss, torch.Tensor)
+    metrics = {"distortion": distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])}  # type: ignore[no-untyped-call]
+    losses: dict[str, torch.Tensor] = model.get_loss_dict(outputs, batch, metrics)  # type: ignore[no-untyped-call]
+    loss = torch.stack(list(losses.values())).sum()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    model.proposal_sampler.step_cb(step)
+    model.proposal_sampler.step_cb(step)  # type: ignore[no-untyped-call]
     return float(-10 * torch.log10(losses["rgb_loss"].detach().clamp_min(1e-9)))
-
-
-def _distortion(outputs: dict[str, Any]) -> torch.Tensor:
-    from nerfstudio.model_components.losses import distortion_loss
-
-    value = distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])
-    assert isinstance(value, torch.Tensor)
-    return value
 
 
 def _anneal(model: SmallNerfacto, step: int) -> None:

@@ -40,8 +40,10 @@ def run(context: Context) -> None:
 
 
 def _columns(count: int, width: int, height: int) -> int:
-    """The number of columns that makes the sheet most nearly square."""
-    return min(
-        range(1, count + 1),
-        key=lambda columns: abs(math.log(columns * width / (math.ceil(count / columns) * height))),
-    )
+    """The number of columns that makes the sheet most nearly square; of two that do, the wider one."""
+
+    def strain(columns: int) -> tuple[float, int]:
+        aspect = columns * width / (math.ceil(count / columns) * height)
+        return round(abs(math.log(aspect)), 6), -columns
+
+    return min(range(1, count + 1), key=strain)

@@ -1,8 +1,7 @@
 """What the scene's stages share: the typed work order, the sizes, the photos' paths."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from snapforge.contracts.manifest import SceneWork
 from worker.errors import BugError
@@ -33,7 +32,14 @@ def photo_paths(context: Context) -> list[Path]:
     return find(context.folder / "photos", len(scene_work(context).photos))
 
 
-def teller(context: Context) -> Callable[[float, str], None]:
+class Tell(Protocol):
+    """Progress within a stage, 0 to 1, with words."""
+
+    def __call__(self, share: float, message: str = "") -> None:
+        """May raise to stop the stage."""
+
+
+def teller(context: Context) -> Tell:
     """Progress within the stage, which also stops the stage when the process has to stop."""
 
     def tell(share: float, message: str = "") -> None:
