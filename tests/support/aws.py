@@ -125,7 +125,7 @@ def function_environment(endpoint: str) -> dict[str, str]:
         "REPORTS_QUEUE_URL": f"{endpoint}/{ACCOUNT}/{PREFIX}-reports",
         "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{PREFIX}-render",
         "PUBLIC_URL": "http://127.0.0.1:9",
-        "DELIVERY_URL": "http://127.0.0.1:9/assets",
+        "DELIVERY_URL": "http://127.0.0.1:9",
         "MAIL_FROM": "Snapforge <mail@snapforge.example>",
         "POWERTOOLS_SERVICE_NAME": "snapforge",
         "POWERTOOLS_METRICS_NAMESPACE": "Snapforge",

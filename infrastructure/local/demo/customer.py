@@ -36,9 +36,8 @@ def sign_up(api: Api, mailbox: Mailbox, *, name: str = "Robin") -> Customer:
     api.call("verify_email", body={"token": token[1]})
     session = api.call("log_in", body={"email": email, "password": password}).json
     member = Api(api.base_url, session["access_token"], api.http)
-    me = member.get("get_me")
-    key = member.call("create_api_key", body={"name": "demo", "scopes": SCOPES}).json["secret"]
-    customer = Customer(email, password, me["org_id"], session["access_token"], key)
+    key = member.call("create_api_key", body={"name": "demo", "scopes": SCOPES}).json["key"]
+    customer = Customer(email, password, session["org_id"], session["access_token"], key)
     wait_for_credits(Api(api.base_url, key, api.http))
     return customer
 

@@ -1,7 +1,7 @@
 """Delivery by CloudFront: signed URLs with a canned policy (RSA, SHA-1, as CloudFront defines it).
 
-The object `assets/<path>` of the assets bucket is delivered at `<DELIVERY_URL>/<path>`: DELIVERY_URL ends with
-`/assets`, and CloudFront passes the path on to S3 as it is. Who fetched what stands in CloudFront's access logs.
+The object `assets/<path>` of the assets bucket is delivered at `<DELIVERY_URL>/assets/<path>`: CloudFront passes the
+path on to S3 as it is. Who fetched what stands in CloudFront's access logs.
 """
 
 from datetime import datetime
@@ -40,7 +40,7 @@ def url(key: str) -> str:
     """The unsigned address of a deliverable object. ValueError for a key outside `assets/`."""
     if not key.startswith(PREFIX):
         raise ValueError(f"{key!r} is not deliverable: only objects below {PREFIX} are")
-    return f"{settings.get('DELIVERY_URL').rstrip('/')}/{key.removeprefix(PREFIX)}"
+    return f"{settings.get('DELIVERY_URL').rstrip('/')}/{key}"
 
 
 def sign(key: str, expires_at: datetime) -> str:
