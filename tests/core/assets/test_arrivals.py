@@ -1,0 +1,301 @@
+"""A file has arrived: checked, converted, counted exactly once."""
+
+import hashlib
+import io
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from snapforge.assets import arrivals, captures, domain, errors, schemas, service, uploads
+from snapforge.assets.domain import CaptureState, UploadState
+from snapforge.assets.store import UploadRow, org_pk
+from snapforge.aws.tables import Transaction
+from snapforge.kit import clock, ids
+from tests.core.assets import customer, samples
+from tests.support.aws import Aws
+
+
+@pytest.fixture
+def org_id() -> str:
+    return ids.new("org")
+
+
+@pytest.fixture
+def capture_id(aws: Aws, org_id: str) -> str:
+    return service.open_capture(org_id, schemas.CaptureCreate(name="Kingfisher")).id
+
+
+def counts(org_id: str, capture_id: str) -> tuple[int, int, int, int]:
+    """expected, pending, usable, refused, as the row has them."""
+    row = captures.find(org_id, capture_id)
+    return int(row.expected), int(row.pending), int(row.usable), int(row.refused)
+
+
+def keys(aws: Aws, bucket: str, prefix: str) -> set[str]:
+    found = aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    return {one["Key"] for one in found}
+
+
+@pytest.mark.part("AST-2")
+class TestUsable:
+    """A good photo becomes a working copy, and its original is kept whole."""
+
+    def test_facts_files_and_counts(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        data = samples.jpeg(exif=samples.exif(orientation=6))
+        upload_id = customer.bring(aws, org_id, data, name="IMG_1.jpg", capture_id=capture_id)
+        capture = service.capture_facts(org_id, capture_id)
+        (photo,) = capture.usable
+        assert (capture.state, capture.expected, capture.checked, capture.refused) == (CaptureState.ready, 1, 1, ())
+        assert (photo.id, photo.name, photo.width, photo.height) == (upload_id, "IMG_1.jpg", 720, 960)
+        assert photo.focal_px == pytest.approx(26 / 43.2666 * 1200, rel=1e-4)
+        assert photo.facts.sha256 == hashlib.sha256(data).hexdigest()
+        assert photo.uri == f"s3://{aws.assets_bucket}/photos/{org_id}/{upload_id}.jpg"
+        body = (
+            aws.client("s3").get_object(Bucket=aws.assets_bucket, Key=f"photos/{org_id}/{upload_id}.jpg")["Body"].read()
+        )
+        assert Image.open(io.BytesIO(body)).size == (720, 960)
+        original = aws.client("s3").get_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{upload_id}")
+        assert original["Body"].read() == data
+        assert keys(aws, aws.uploads_bucket, f"incoming/{org_id}/") == set()
+
+    @pytest.mark.part("AST-3")
+    def test_the_position_survives_only_in_the_private_original(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        upload_id = customer.bring(aws, org_id, samples.jpeg(exif=samples.exif()), capture_id=capture_id)
+        s3, marks = aws.client("s3"), (samples.GPS_MARK, b"GPS", b"51.4")
+        for key in keys(aws, aws.assets_bucket, f"photos/{org_id}/") | keys(aws, aws.assets_bucket, "assets/"):
+            body = s3.get_object(Bucket=aws.assets_bucket, Key=key)["Body"].read()
+            assert samples.GPS_MARK not in body
+            assert b"Exif" not in body
+        rows = aws.client("dynamodb").query(
+            TableName="snapforge-dev-assets",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"capture#{capture_id}"}},
+        )["Items"]
+        told = json.dumps(rows).encode() + service.read_upload(org_id, upload_id).model_dump_json().encode()
+        assert rows
+        assert not any(mark in told for mark in marks)
+
+    def test_outside_a_capture_it_is_checked_as_well(self, aws: Aws, org_id: str) -> None:
+        told = service.read_upload(org_id, customer.bring(aws, org_id, samples.jpeg()))
+        assert told.state == UploadState.usable
+        assert told.photo is not None
+        assert told.photo.width == 960
+        assert told.thumbnail is not None
+        assert told.thumbnail.startswith("http://127.0.0.1:9/assets/")
+
+    def test_the_content_decides_not_the_announced_type(self, aws: Aws, org_id: str) -> None:
+        told = service.read_upload(org_id, customer.bring(aws, org_id, samples.encoded(samples.scene(), "HEIF")))
+        assert told.photo is not None
+        assert told.photo.media_type == "image/heic"
+
+
+@pytest.mark.part("AST-2")
+class TestRefused:
+    """What cannot be used keeps its code, reason and fix, and is counted."""
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            (b"not a photo", "not_a_picture"),
+            (samples.jpeg()[:5000], "picture_damaged"),
+            (samples.bomb_png(), "too_many_pixels"),
+            (samples.animated("GIF"), "picture_animated"),
+        ],
+        ids=["text", "truncated", "bomb", "animated"],
+    )
+    def test_a_bad_file(self, aws: Aws, org_id: str, capture_id: str, body: bytes, code: str) -> None:
+        upload_id = customer.bring(aws, org_id, body, name="bad.jpg", capture_id=capture_id)
+        told = service.read_capture(org_id, capture_id)
+        assert told.counts == schemas.CaptureCounts(expected=1, checked=1, usable=0, refused=1)
+        (photo,) = told.photos
+        assert (photo.id, photo.name, photo.state) == (upload_id, "bad.jpg", "refused")
+        assert photo.refused is not None
+        assert photo.refused.code == code
+        assert photo.refused.reason
+        assert photo.refused.fix
+        assert service.read_upload(org_id, upload_id).refused == photo.refused
+        assert keys(aws, aws.assets_bucket, f"photos/{org_id}/") == set()
+
+    def test_another_size_than_announced(self, aws: Aws, org_id: str) -> None:
+        (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
+        aws.client("s3").put_object(Bucket=aws.uploads_bucket, Key=f"incoming/{org_id}/{ticket.id}", Body=b"short")
+        assert customer.arrive(aws, org_id, ticket.id) == UploadState.refused
+        refused = service.read_upload(org_id, ticket.id).refused
+        assert refused is not None
+        assert refused.code == "size_differs"
+
+    def test_another_content_than_its_checksum_says(self, aws: Aws, org_id: str) -> None:
+        data = samples.jpeg()
+        file = schemas.FileAnnounced(name="a", bytes=len(data), media_type="image/jpeg", sha256="0" * 64)
+        (ticket,) = service.presign(org_id, schemas.UploadsPresign(files=[file])).uploads
+        aws.client("s3").put_object(Bucket=aws.uploads_bucket, Key=f"incoming/{org_id}/{ticket.id}", Body=data)
+        assert customer.arrive(aws, org_id, ticket.id) == UploadState.refused
+        refused = service.read_upload(org_id, ticket.id).refused
+        assert refused is not None
+        assert refused.code == "checksum_differs"
+
+    def test_later_than_its_expiry(self, aws: Aws, org_id: str) -> None:
+        (ticket,) = customer.announce(org_id, [("a", samples.jpeg(), "image/jpeg")])
+        customer.send(ticket, samples.jpeg())
+        long_after = clock.rfc3339(clock.now() + timedelta(hours=2))
+        assert customer.arrive(aws, org_id, ticket.id, time=long_after) == UploadState.refused
+        refused = service.read_upload(org_id, ticket.id).refused
+        assert refused is not None
+        assert refused.code == "upload_expired"
+
+    @pytest.mark.parametrize("key", ["elsewhere/x", "incoming/loose", "incoming/org_x/upl_x", "incoming/a/b/c"])
+    def test_an_object_that_nobody_announced_is_left_alone(self, aws: Aws, key: str) -> None:
+        event = customer.object_created(aws, key, 5)
+        assert service.check_arrival(service.read_event(event)) is None
+
+
+@pytest.mark.part("AST-2")
+class TestDuplicates:
+    """The same file is used once in a capture."""
+
+    def test_the_second_is_refused_and_names_the_first(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        first = customer.bring(aws, org_id, samples.jpeg(), name="one.jpg", capture_id=capture_id)
+        second = customer.bring(aws, org_id, samples.jpeg(), name="two.jpg", capture_id=capture_id)
+        told = {photo.id: photo for photo in service.read_capture(org_id, capture_id).photos}
+        assert told[first].state == "usable"
+        refused = told[second].refused
+        assert refused is not None
+        assert (refused.code, told[second].duplicate_of) == ("duplicate_photo", first)
+        assert "one.jpg" in refused.reason
+        assert counts(org_id, capture_id) == (2, 0, 1, 1)
+
+    def test_all_photos_equal_leave_one(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        for _ in range(5):
+            customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
+        capture = service.capture_facts(org_id, capture_id)
+        assert (len(capture.usable), Counter(one.refusal.code for one in capture.refused)) == (
+            1,
+            {"duplicate_photo": 4},
+        )
+
+    def test_in_another_capture_it_is_used_again(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        other = service.open_capture(org_id, schemas.CaptureCreate()).id
+        for capture in (capture_id, other):
+            customer.bring(aws, org_id, samples.jpeg(), capture_id=capture)
+            assert counts(org_id, capture) == (1, 0, 1, 0)
+
+    def test_two_that_arrive_at_once_leave_one_and_no_litter(
+        self, aws: Aws, org_id: str, capture_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The second finds nobody when it looks, and the first's claim when it writes."""
+        customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
+        monkeypatch.setattr(arrivals.tables, "find", unseen(arrivals.tables.find))
+        second = customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
+        assert counts(org_id, capture_id) == (2, 0, 1, 1)
+        assert not keys(aws, aws.assets_bucket, f"photos/{org_id}/{second}")
+        assert not keys(aws, aws.uploads_bucket, f"originals/{org_id}/{second}")
+
+
+def unseen(find: Any) -> Any:
+    """`tables.find` that never sees whose content it is."""
+    return lambda row, pk, sk, **more: None if row is arrivals.ContentRow else find(row, pk, sk, **more)
+
+
+@pytest.mark.part("AST-2")
+class TestDeliveredOften:
+    """S3's news comes at least once; it counts once."""
+
+    def test_eight_at_a_time(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        files = [(f"{n}.jpg", samples.encoded(samples.scene(480, 360, n)), "image/jpeg") for n in range(4)]
+        files.append(("bad.jpg", b"no photo", "image/jpeg"))
+        tickets = customer.announce(org_id, files, capture_id)
+        for ticket, (_, body, _) in zip(tickets, files, strict=True):
+            customer.send(ticket, body)
+        news = [service.read_event(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
+        version = captures.find(org_id, capture_id).version
+        with ThreadPoolExecutor(8) as pool:
+            states = Counter(pool.map(service.check_arrival, [one for one in news for _ in range(8)]))
+        assert states == {UploadState.usable: 32, UploadState.refused: 8}
+        assert counts(org_id, capture_id) == (5, 0, 4, 1)
+        assert captures.find(org_id, capture_id).version == version + 5
+
+    def test_the_same_file_under_eight_names_at_once(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        data = samples.encoded(samples.scene(480, 360))
+        tickets = customer.announce(org_id, [(f"{n}.jpg", data, "image/jpeg") for n in range(8)], capture_id)
+        for ticket in tickets:
+            customer.send(ticket, data)
+        news = [service.read_event(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
+        with ThreadPoolExecutor(8) as pool:
+            states = Counter(pool.map(service.check_arrival, news))
+        assert states == {UploadState.usable: 1, UploadState.refused: 7}
+        assert counts(org_id, capture_id) == (8, 0, 1, 7)
+        assert len(keys(aws, aws.assets_bucket, f"photos/{org_id}/")) == 1
+
+    def test_a_crash_before_the_transaction_is_made_good_by_the_next_delivery(
+        self, aws: Aws, org_id: str, capture_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")], capture_id)
+        customer.send(ticket, samples.jpeg())
+        event = service.read_event(customer.news(aws, org_id, ticket.id))
+        with monkeypatch.context() as patch:
+            patch.setattr(arrivals, "_record", crash)
+            with pytest.raises(ConnectionError):
+                service.check_arrival(event)
+        assert counts(org_id, capture_id) == (1, 1, 0, 0)
+        assert service.check_arrival(event) == UploadState.usable
+        assert counts(org_id, capture_id) == (1, 0, 1, 0)
+
+    def test_a_crash_after_it_leaves_only_the_tidying(
+        self, aws: Aws, org_id: str, capture_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")], capture_id)
+        customer.send(ticket, samples.jpeg())
+        event = service.read_event(customer.news(aws, org_id, ticket.id))
+        with monkeypatch.context() as patch:
+            patch.setattr(arrivals.s3, "delete", crash)
+            with pytest.raises(ConnectionError):
+                service.check_arrival(event)
+        assert keys(aws, aws.uploads_bucket, f"incoming/{org_id}/")
+        assert service.check_arrival(event) == UploadState.usable
+        assert not keys(aws, aws.uploads_bucket, f"incoming/{org_id}/")
+        assert counts(org_id, capture_id) == (1, 0, 1, 0)
+
+    def test_the_object_is_gone_because_another_delivery_was_faster(self, aws: Aws, org_id: str) -> None:
+        (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
+        event = customer.object_created(aws, f"incoming/{org_id}/{ticket.id}", len(samples.jpeg()))
+        assert service.check_arrival(service.read_event(event)) == UploadState.waiting
+
+
+def crash(*_: object, **__: object) -> None:
+    raise ConnectionError("the process ends here")
+
+
+@pytest.mark.part("AST-2")
+class TestRequireReadyCapture:
+    """A job starts only on the photos that its price was for."""
+
+    def ready(self, org_id: str, capture_id: str, version: int) -> None:
+        tx = Transaction()
+        service.require_ready_capture(tx, org_id, capture_id, version)
+        probe = UploadRow(org_pk(org_id), f"probe#{ids.new('event')}")
+        tx.update(probe, [UploadRow.name.set("x")], failed=lambda _: RuntimeError())
+        tx.commit()
+
+    def test_checked_to_its_end_and_unchanged_it_passes(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
+        capture = service.capture_facts(org_id, capture_id)
+        self.ready(org_id, capture_id, capture.version)
+        customer.announce(org_id, [("b.jpg", b"x", "image/jpeg")], capture_id)
+        pending = service.capture_facts(org_id, capture_id)
+        assert pending.state == CaptureState.checking
+        for version in (capture.version, pending.version):
+            with pytest.raises(errors.CaptureNotReady):
+                self.ready(org_id, capture_id, version)
+
+    def test_empty_or_absent_it_does_not(self, aws: Aws, org_id: str, capture_id: str) -> None:
+        for absent in (capture_id, ids.new("capture")):
+            with pytest.raises(errors.CaptureNotReady):
+                self.ready(org_id, absent, 1)
+        with pytest.raises(errors.CaptureNotFound):
+            service.capture_facts(ids.new("org"), capture_id)
+        assert uploads.MAX_PHOTOS == domain.MAX_PHOTOS == 300
