@@ -175,6 +175,10 @@ class Transaction:
 
     def _explain(self, error: TransactWriteError) -> None:
         """Raise the error of the first part whose condition failed; return when a retry makes sense."""
+        if getattr(error.cause, "response", None) is None:
+            # No answer: written or not, nobody knows; the caller decides again on what stands then. (PynamoDB's own
+            # property breaks on such a cause.)
+            raise Unavailable("The database did not answer.") from error
         if error.cause_response_code in {"TransactionInProgressException", "ProvisionedThroughputExceededException"}:
             return
         if error.cause_response_code != "TransactionCanceledException":
