@@ -109,13 +109,12 @@ class Worker:
         # The definition's paths are the container's: its volumes are the attempt's own folder here.
         declared = {name: _inside(value, mounts, scratch) for name, value in declared.items()}
         return {
+            **self.base,
             "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(scratch),
             "TMPDIR": str(scratch),
-            "LANG": "C.UTF-8",
             "PYTHONPATH": f"{REPO / 'gpu_batch'}:{REPO / 'layers' / 'core'}",
             "PYTHONUNBUFFERED": "1",
-            **self.base,
             **declared,
             **self.forced,
             **own,

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from infrastructure.local.host.aws import authorization
 
 _SIGNING = ("Expires", "Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm")
 _PASSED = ("range", "if-none-match", "if-modified-since", "if-match", "if-range")
@@ -110,6 +111,8 @@ class Origin:
         key = quote(unquote(path), safe="/~")
         target = f"/{self.bucket}/{key}" + (f"?{overrides}" if overrides else "")
         passed = {name: value for name, value in headers if name.lower() in _PASSED}
+        # As CloudFront's origin access control does: S3 refuses overrides to strangers.
+        passed["Authorization"] = authorization("s3")
         connection.request(method, target, headers=passed)
         return connection.getresponse()
 

@@ -86,7 +86,7 @@ def object_mesh() -> trimesh.Trimesh:
     for index, x in enumerate(axes[0]):
         slab = np.column_stack([np.full(len(flat), x, np.float32), flat])
         field[index] = distance(slab).reshape(field.shape[1:])
-    vertices, faces, _, _ = measure.marching_cubes(field, 0.0, spacing=(_CELL,) * 3)
+    vertices, faces, _, _ = measure.marching_cubes(field, 0.0, spacing=(_CELL,) * 3)  # type: ignore[no-untyped-call]
     mesh = trimesh.Trimesh(vertices + LOW, faces, process=True)
     largest = max(mesh.split(only_watertight=False), key=lambda part: part.area)
     if largest.volume < 0:
