@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
@@ -133,8 +134,8 @@ def transform(each: Template) -> dict[str, Any]:
     for place in (body.get("Globals", {}).get("Function"), *(_code(r) for r in body["Resources"].values())):
         if place and "CodeUri" in place:
             place["CodeUri"] = "s3://built/code"
-    parameters = {"AWS::Region": "eu-central-1", "AWS::Partition": "aws"}
-    result: dict[str, Any] = Translator({}, Parser()).translate(body, parameters)
+    session = boto3.Session("none", "none", region_name="eu-central-1")
+    result: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(body, {"AWS::Partition": "aws"})
     return result
 
 

@@ -1,0 +1,199 @@
+"""Every function and worker may do what its code does, on what it does it to, and nothing more."""
+
+import pytest
+
+from tests.infrastructure import policies
+from tests.infrastructure.templates import Function, as_list, everything, functions, templates
+
+pytestmark = pytest.mark.part("ADM-7")
+
+WIDE = {
+    "dynamodb:ListStreams": "has no resource of its own",
+    "batch:DescribeJobs": "has no resource of its own",
+    "batch:DescribeJobQueues": "has no resource of its own",
+    "ses:GetAccount": "has no resource of its own",
+    "batch:TerminateJob": "job ids are Batch's: the ARN says `job/*`",
+    "batch:TagResource": "job ids are Batch's: the ARN says `job/*`",
+    "logs:CreateLogDelivery": "vended logs know no narrower resource",
+    "logs:GetLogDelivery": "the same",
+    "logs:UpdateLogDelivery": "the same",
+    "logs:DeleteLogDelivery": "the same",
+    "logs:ListLogDeliveries": "the same",
+    "logs:PutResourcePolicy": "the same",
+    "logs:DescribeResourcePolicies": "the same",
+    "logs:DescribeLogGroups": "the same",
+}
+"""Actions that may stand on `*` or on everybody's resources, and why."""
+
+EDITS = [
+    f"dynamodb:{action}"
+    for action in (
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "PartiQLUpdate",
+        "PartiQLDelete",
+        "DeleteTable",
+        "UpdateTable",
+    )
+]
+LEDGER = "arn:aws:dynamodb:eu-central-1:000000000000:table/snapforge-dev-ledger"
+POSTING = {
+    "billing/grant_credits", "billing/on_user_signed_up", "billing/expire_grants",
+    "jobs/create_job", "jobs/cancel_job", "jobs/retry_job", "jobs/settle_job", "jobs/sweep_jobs",
+}  # fmt: skip
+"""Who may append a journal. A new name here is a decision."""
+
+
+class TestActions:
+    def test_there_are_statements(self) -> None:
+        """The tests below must not be empty."""
+        assert len(policies.everywhere()) > 100
+
+    def test_no_action_is_a_pattern(self) -> None:
+        """`dynamodb:*` grants what nobody has thought of."""
+        open_ones = {(s.where, a) for s in policies.everywhere() for a in s.actions if "*" in a or "?" in a}
+        assert open_ones == set()
+
+    def test_nothing_is_allowed_by_exception(self) -> None:
+        """NotAction and NotResource allow all the rest."""
+        for each in templates():
+            for statement in policies.statements(each.resources):
+                assert not {"NotAction", "NotResource"} & statement.keys(), each.name
+
+    def test_iam_itself_is_out_of_reach(self) -> None:
+        """No role here can give itself more."""
+        reached = {(s.where, a) for s in policies.everywhere() for a in s.actions if a.split(":")[0] in ("iam", "sts")}
+        assert reached == set()
+
+
+class TestResources:
+    def test_every_resource_is_ours(self) -> None:
+        """A `*` before our own name reaches into other systems of the account; the exceptions have reasons."""
+        found = {
+            (statement.where, action, resource)
+            for statement in policies.everywhere()
+            for resource in statement.resources
+            if policies.wildcard(resource) or resource == "*"
+            for action in statement.actions
+            if action not in WIDE
+        }
+        assert found == set()
+
+    def test_no_exception_is_left_over(self) -> None:
+        """An exception that nobody needs is a hole waiting."""
+        used = {
+            action
+            for s in policies.everywhere()
+            for action in s.actions
+            if any(r == "*" or policies.wildcard(r) for r in s.resources)
+        }
+        assert set(WIDE) - used == set()
+
+    def test_public_principals_are_bound_by_conditions(self) -> None:
+        """A resource policy that allows `*` or a service says whose request it must be."""
+        loose = []
+        for each in templates():
+            for name, resource in each.resources.items():
+                for statement in policies.statements(resource):
+                    principal = statement.get("Principal", {})
+                    service = principal.get("Service") if isinstance(principal, dict) else None
+                    everyone = principal == "*" or principal == {"AWS": "*"}
+                    assumed = statement["Action"] == "sts:AssumeRole"
+                    endpoint = resource["Type"] == "AWS::EC2::VPCEndpoint"
+                    if statement["Effect"] == "Allow" and (everyone or service) and not assumed and not endpoint:
+                        loose += [f"{each.name}.{name}"] if "Condition" not in statement else []
+        assert loose == []
+
+
+class TestFunctions:
+    @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
+    def test_it_has_policies_of_its_own_only(self, function: Function) -> None:
+        """No AWS managed policy, no SAM policy template, no shared role: statements, or a policy of the same file."""
+        assert "Role" not in function.properties
+        for policy in function.properties["Policies"]:
+            own = set(policy) == {"Statement"}
+            shared = policy.get("Ref") in function.template.of_type("AWS::IAM::ManagedPolicy")
+            assert own or shared, policy
+
+    @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
+    def test_its_triggers_do_not_widen_them(self, function: Function) -> None:
+        """SAM gives functions with SQS or DynamoDB events a managed policy for all queues: mappings stand apart."""
+        kinds = {event["Type"] for event in function.properties.get("Events", {}).values()}
+        assert kinds <= {"HttpApi", "ScheduleV2", "EventBridgeRule"}
+
+    def test_routes_can_authenticate(self) -> None:
+        """Each function with a route reads the origin secret, or every request through the edge is a 500."""
+        origin = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:snapforge/dev/origin-AbCdEf"
+        deaf = [
+            f.logical_id
+            for f in functions()
+            if f.routes and not any(s.allows("secretsmanager:GetSecretValue", origin) for s in policies.of_function(f))
+        ]
+        assert deaf == []
+
+    def test_only_uploads_are_presigned_and_only_below_incoming(self) -> None:
+        """A presigned address can do what its signer can."""
+        for function in functions():
+            for statement in policies.of_function(function):
+                for resource in statement.resources:
+                    if "-uploads-" in resource and "s3:PutObject" in statement.actions and function.routes:
+                        assert resource.endswith("/incoming/*")
+
+    def test_strangers_pictures_are_opened_without_rights_on_money_or_people(self) -> None:
+        """What decodes pictures reaches neither identity nor billing nor any secret."""
+        openers = [f for f in functions() if {"Ref": "MediaLayer"} in f.properties["Layers"]]
+        assert {f.file.stem for f in openers} == {"on_upload_arrived", "make_variants"}
+        for function in openers:
+            reached = " ".join(r for s in policies.of_function(function) for r in s.resources)
+            assert "secret:" not in reached
+            assert not [t for t in ("identity", "billing", "ledger", "jobs") if f"snapforge-dev-{t}" in reached]
+
+
+class TestLedger:
+    pytestmark = pytest.mark.part("BIL-1")
+
+    def test_no_statement_changes_a_journal(self) -> None:
+        """IAM, not code, keeps journals as they are: nobody may update or delete there."""
+        able = {(s.where, a) for s in policies.everywhere() for a in EDITS if s.allows(a, LEDGER)}
+        assert able == set()
+
+    def test_only_these_functions_append(self) -> None:
+        """Who may put a journal is a short list."""
+        able = {
+            f.place for f in functions() if any(s.allows("dynamodb:PutItem", LEDGER) for s in policies.of_function(f))
+        }
+        assert able == POSTING
+
+    def test_its_table_forgets_nothing(self) -> None:
+        """No TTL on the ledger."""
+        ledger = everything("AWS::DynamoDB::Table")["data.LedgerTable"]["Properties"]
+        assert "TimeToLiveSpecification" not in ledger
+
+
+class TestWorkers:
+    def test_they_reach_objects_and_the_reports_queue_only(self) -> None:
+        """No tables, no task tokens, no secrets; of queues only `reports`, and there only to send."""
+        assert {a for s in policies.worker() for a in s.actions} == {
+            "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucket",
+            "sqs:SendMessage",
+        }  # fmt: skip
+        queues = {r for s in policies.worker() for r in s.resources if ":sqs:" in r}
+        assert queues == {"arn:aws:sqs:eu-central-1:000000000000:snapforge-dev-reports"}
+
+    def test_they_write_below_runs_only(self) -> None:
+        """A broken worker cannot touch what was delivered, nor the originals."""
+        written = {
+            r for s in policies.worker() if {"s3:PutObject", "s3:DeleteObject"} & set(s.actions) for r in s.resources
+        }
+        assert written == {"arn:aws:s3:::snapforge-dev-assets-000000000000/runs/*"}
+        assert not [r for s in policies.worker() for r in s.resources if "-uploads-" in r]
+
+
+class TestBuckets:
+    def test_cloudfront_reads_deliveries_only(self) -> None:
+        """Of the assets bucket, CloudFront reaches assets/ and neither runs/ nor photos/."""
+        policy = everything("AWS::S3::BucketPolicy")["data.AssetsForTheEdge"]["Properties"]["PolicyDocument"]
+        allowed = [s for s in policy["Statement"] if s["Effect"] == "Allow"]
+        assert [as_list(s["Action"]) for s in allowed] == [["s3:GetObject"]]
+        assert [s["Resource"] for s in allowed] == [{"Fn::Sub": "${AssetsBucket.Arn}/assets/*"}]
