@@ -2,14 +2,16 @@
 
 import ast
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import boto3
+from samtranslator.metrics.metrics import DummyMetricsPublisher, Metrics
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
@@ -134,8 +136,13 @@ def transform(each: Template) -> dict[str, Any]:
     for place in (body.get("Globals", {}).get("Function"), *(_code(r) for r in body["Resources"].values())):
         if place and "CodeUri" in place:
             place["CodeUri"] = "s3://built/code"
-    session = boto3.Session("none", "none", region_name="eu-central-1")
-    result: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(body, {"AWS::Partition": "aws"})
+    # The translator asks boto3 for a region, and its metrics are nobody's.
+    with patch.dict(os.environ, AWS_DEFAULT_REGION="eu-central-1"):
+        translator = Translator({}, Parser(), metrics=Metrics("none", DummyMetricsPublisher()))
+        result: dict[str, Any] = translator.translate(
+            body, {"ReleaseSha": "a-commit", "DeploymentPreference": "AllAtOnce"}
+        )
+    translator.metrics.publish()
     return result
 
 
