@@ -27,7 +27,7 @@ class Spent(Schema):
     instance: str
     """EC2 type, `local`, or `unknown` where the machine died before it could say."""
     interruptions: int
-    cost_micro_usd: int | None
+    cost_micro_usd: int | None = None
     """None where the instance is unknown."""
 
 
@@ -39,12 +39,12 @@ class Receipt(Schema):
     instances: list[str]
     interruptions: int
     attempts: int
-    cost_micro_usd: int | None
-    """What the machines cost us; None where part of it is unknown."""
     credits: int
     """The price, as held."""
     charged: int
     released: int
+    cost_micro_usd: int | None = None
+    """What the machines cost us; absent where part of it is unknown."""
 
 
 def of_usage(attempt: int, usage: Usage) -> Spent:

@@ -1,0 +1,15 @@
+"""The engine for this folder's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.core.jobs.engine import Engine, running
+from tests.support.aws import Aws
+
+
+@pytest.fixture(scope="module")
+def engine(aws: Aws) -> Iterator[Engine]:
+    """Batch and Step Functions as jobs see them."""
+    with running(aws) as engine:
+        yield engine

@@ -1,0 +1,506 @@
+"""The workflow's steps and the reports, on a real DynamoDB, S3 and Step Functions."""
+
+import pytest
+from pydantic import ValidationError
+
+from snapforge.assets import service as assets
+from snapforge.aws import s3
+from snapforge.billing import service as billing
+from snapforge.contracts.manifest import ImageWork, Manifest
+from snapforge.jobs import attempts, errors, schemas, store
+from snapforge.jobs import service as jobs
+from snapforge.jobs.domain.life import State
+from snapforge.jobs.workflow import Outcome, RunRef
+from snapforge.kit import ids
+from snapforge.kit.permissions import Principal
+from tests.core.jobs.engine import Engine, ref
+
+Made = tuple[Principal, schemas.Job]
+GONE = Outcome(outcome="gone")
+
+
+@pytest.fixture
+def made(engine: Engine) -> Made:
+    """A customer with 100 credits and a job of 2."""
+    who = engine.customer()
+    return who, engine.order(who)
+
+
+def exact(who: Principal, *, available: int) -> None:
+    """Nothing is held, and the ledger has no fault."""
+    balance = billing.balance(who.org_id)
+    assert (balance.available, balance.held) == (available, 0)
+    assert billing.audit(who.org_id) == []
+
+
+@pytest.mark.part("JOB-4")
+class TestCheck:
+    def test_a_wanted_run_is_dispatched(self, made: Made) -> None:
+        answer = jobs.check(ref(*made))
+        assert (answer.next, answer.attempt) == ("dispatch", 1)
+
+    def test_a_canceled_job_another_run_and_a_strangers_job_end(self, made: Made) -> None:
+        who, job = made
+        assert jobs.check(ref(who, job, run=2)).next == "end"
+        assert jobs.check(RunRef(org_id=ids.new("org"), job_id=job.id, run=1)).next == "end"
+        jobs.cancel_job(who, job.id)
+        assert jobs.check(ref(who, job)).next == "end"
+
+    def test_a_job_past_its_deadline_is_settled(self, engine: Engine, made: Made) -> None:
+        row = engine.row(*made)
+        row.deadline = row.created_at
+        row.save()
+        answer = jobs.check(ref(*made))
+        assert answer.next == "settle"
+        assert answer.outcome.failure is not None
+        assert answer.outcome.failure.category == "deadline"
+
+
+@pytest.mark.part("JOB-4")
+class TestDispatch:
+    def test_the_work_order_says_all_that_a_worker_needs(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, engine.start(who, job))
+        (submitted,) = engine.batch.of(job.id)
+        asked = submitted["asked"]
+        assert asked["jobQueue"] == "snapforge-dev-standard"
+        assert asked["jobDefinition"] == "snapforge-dev-image"
+        assert asked["shareIdentifier"].isalnum()
+        environment = {pair["name"]: pair["value"] for pair in asked["containerOverrides"]["environment"]}
+        manifest = Manifest.model_validate_json(s3.get(environment["MANIFEST_URI"]))
+        assert (manifest.job_id, manifest.run, manifest.attempt) == (job.id, 1, 1)
+        assert manifest.output_uri == attempts.prefix_uri(job.id, 1, 1)
+        assert isinstance(manifest.work, ImageWork)
+        assert manifest.work.count == 2
+        assert manifest.deadline > job.created_at
+
+    def test_a_doubled_dispatch_submits_once_and_the_later_token_is_answered(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, "an-older-token")
+        engine.dispatch(who, job, engine.start(who, job))
+        assert len(engine.batch.of(job.id)) == 1
+        batch_id = engine.claim(job)
+        engine.done(job, batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.outcome == "done"
+
+    def test_a_dispatch_that_died_before_it_submitted_is_finished_by_the_next(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, "an-older-token")
+        row = store.find_attempt(job.id, 1, 1)
+        assert row is not None
+        row.batch_ids = None
+        row.save()
+        engine.dispatch(who, job, engine.start(who, job))
+        assert len(engine.batch.of(job.id)) == 2
+        batch_id = engine.claim(job)
+        engine.done(job, batch_id)
+        assert engine.heard(job) is not None
+
+    def test_what_claimed_the_attempt_counts_though_its_id_was_never_noted(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, engine.start(who, job))
+        row = store.find_attempt(job.id, 1, 1)
+        assert row is not None
+        row.batch_ids = {"another"}
+        row.save()
+        batch_id = engine.claim(job)
+        engine.done(job, batch_id)
+        assert engine.heard(job) is not None
+
+    def test_of_two_batch_jobs_the_one_that_leaves_ends_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        row = store.find_attempt(job.id, 1, 1)
+        assert row is not None
+        engine.batch.jobs["stranger"] = {"jobId": "stranger", "status": "SUCCEEDED", "jobName": f"{job.id}-1-1"}
+        engine.batch.end("stranger", "SUCCEEDED", 0)
+        store.change_open_attempt(row, store.AttemptRow.batch_ids.add({"stranger"}))
+        engine.batch_event("stranger")
+        assert engine.heard(job) is None
+        engine.batch.end(batch_id, "FAILED", 137, "Host EC2 (instance i-1) terminated.")
+        engine.batch_event(batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.failure is not None
+        assert heard.failure.code == "machine_lost"
+
+    def test_a_canceled_job_is_not_dispatched(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        token = engine.start(who, job)
+        jobs.cancel_job(who, job.id)
+        engine.dispatch(who, job, token)
+        assert engine.batch.of(job.id) == []
+        assert engine.heard(job) == GONE
+
+    def test_a_dispatch_after_the_end_of_the_attempt_answers_with_that_end(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, "a-token-of-a-lost-execution")
+        batch_id = engine.claim(job)
+        engine.done(job, batch_id)
+        engine.dispatch(who, job, engine.start(who, job))
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.outcome == "done"
+
+    def test_a_recovered_execution_learns_of_work_that_ended_in_silence(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, "a-token-of-a-lost-execution")
+        batch_id = engine.claim(job)
+        engine.batch.end(batch_id, "FAILED", 70)
+        engine.dispatch(who, job, engine.start(who, job))
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.failure is not None
+        assert heard.failure.category == "bug"
+
+
+@pytest.mark.part("JOB-5")
+class TestReports:
+    def test_progress_is_told_and_never_falls(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.state, seen.progress.percent, seen.progress.stage) == (State.running, 10, "draw")
+        assert seen.started_at is not None
+        engine.progress(job, batch_id, 60, stage="upload")
+        engine.progress(job, batch_id, 40)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.progress.percent, seen.progress.stage, seen.progress.eta_seconds) == (60, "upload", 9)
+
+    def test_the_deadline_counts_from_the_begin_of_work(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.working(who, job)
+        deadline = jobs.get_job(who, job.id).deadline
+        assert deadline is not None
+        assert job.deadline is not None
+        assert deadline < job.deadline
+
+    def test_a_stranger_an_unknown_attempt_and_nonsense_change_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.working(who, job)
+        engine.progress(job, "a-stranger", 90)
+        engine.progress(job, "whoever", 90, attempt=2)
+        with pytest.raises(ValidationError):
+            jobs.take_report('{"type": "progress"}')
+        assert jobs.get_job(who, job.id).progress.percent == 10
+
+    def test_reports_told_twice_and_late_end_a_job_once(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id)
+        engine.done(job, batch_id)
+        engine.failed(job, batch_id, "bug")
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.outcome == "done"
+        assert engine.settle(who, job, heard).state == "succeeded"
+        assert engine.settle(who, job, heard).state == "succeeded"
+        engine.progress(job, batch_id, 99)
+        engine.failed(job, batch_id, "bug")
+        assert store.find_job_with_progress(who.org_id, job.id) is not None
+        seen = jobs.get_job(who, job.id)
+        assert (seen.state, seen.progress.percent) == (State.succeeded, 100)
+        exact(who, available=98)
+
+    def test_a_report_after_the_job_was_canceled_changes_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        jobs.cancel_job(who, job.id)
+        engine.progress(job, batch_id, 50)
+        engine.done(job, batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        assert engine.settle(who, job, heard).state == "canceled"
+        exact(who, available=100)
+
+
+@pytest.mark.part("JOB-4")
+class TestSilentDeaths:
+    def test_a_worker_that_died_without_a_word_is_tried_again(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.batch.end(batch_id, "FAILED", 137, "Essential container in task exited")
+        engine.batch_event(batch_id)
+        engine.batch_event(batch_id)
+        heard = engine.heard(job)
+        answer = engine.classify(who, job, heard)
+        assert answer.next == "retry"
+        assert answer.wait_seconds >= 1
+        assert jobs.check(ref(who, job)).attempt == 2
+
+    def test_a_worker_that_died_after_its_result_has_succeeded(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.results(job)
+        engine.batch.end(batch_id, "FAILED", 137)
+        engine.batch_event(batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.outcome == "done"
+
+    def test_a_job_that_still_works_is_left_alone(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.batch_event(batch_id)
+        assert engine.heard(job) is None
+
+    def test_state_changes_of_other_batch_jobs_are_none_of_ours(self, engine: Engine) -> None:
+        engine.batch.jobs["other"] = {"jobId": "other", "jobName": "nightly-report", "status": "FAILED"}
+        engine.batch_event("other")
+
+
+@pytest.mark.part("JOB-4")
+class TestClassify:
+    def fail(self, engine: Engine, made: Made, category: str, attempt: int = 1) -> Outcome:
+        who, job = made
+        token = engine.start(who, job) if attempt == 1 else "token"
+        engine.dispatch(who, job, token, attempt=attempt)
+        batch_id = engine.claim(job, attempt=attempt)
+        engine.failed(job, batch_id, category, attempt=attempt)
+        row = store.find_attempt(job.id, 1, attempt)
+        assert row is not None
+        assert row.outcome is not None
+        return row.outcome
+
+    def test_three_transient_attempts_then_the_job_fails_and_costs_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        for attempt in (1, 2):
+            outcome = self.fail(engine, made, "transient", attempt)
+            assert engine.classify(who, job, outcome, attempt=attempt).next == "retry"
+        answer = engine.classify(who, job, self.fail(engine, made, "transient", 3), attempt=3)
+        assert answer.next == "settle"
+        engine.settle(who, job, answer.outcome, attempt=3)
+        seen = jobs.get_job(who, job.id)
+        assert seen.state == State.failed
+        assert seen.failure is not None
+        assert (seen.failure.code, seen.failure.charged, seen.failure.retryable) == ("it_broke", 0, True)
+        assert seen.receipt is not None
+        assert seen.receipt.attempts == 3
+        exact(who, available=100)
+
+    def test_a_doubled_classify_makes_one_next_attempt(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        outcome = self.fail(engine, made, "transient")
+        assert engine.classify(who, job, outcome).next == "retry"
+        assert engine.classify(who, job, outcome).next == "retry"
+        assert engine.row(who, job).attempt == 2
+
+    def test_the_next_attempt_goes_on_from_the_last_and_batch_stops_trying(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        outcome = self.fail(engine, made, "transient")
+        engine.classify(who, job, outcome)
+        assert engine.batch.of(job.id)[0]["terminated"]
+        engine.dispatch(who, job, "token", attempt=2)
+        manifest = Manifest.model_validate_json(s3.get(attempts.prefix_uri(job.id, 1, 2) + "manifest.json"))
+        assert manifest.resume_uri == attempts.prefix_uri(job.id, 1, 1)
+        assert not manifest.reduced
+
+    def test_out_of_memory_goes_on_reduced(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.classify(who, job, self.fail(engine, made, "out_of_memory"))
+        engine.dispatch(who, job, "token", attempt=2)
+        manifest = Manifest.model_validate_json(s3.get(attempts.prefix_uri(job.id, 1, 2) + "manifest.json"))
+        assert manifest.reduced
+
+    def test_the_customers_fault_is_not_tried_again(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        answer = engine.classify(who, job, self.fail(engine, made, "input"))
+        assert answer.next == "settle"
+        engine.settle(who, job, answer.outcome)
+        failure = jobs.get_job(who, job.id).failure
+        assert failure is not None
+        assert not failure.retryable
+        exact(who, available=100)
+
+    def test_a_stale_attempt_that_reports_after_its_successor_changes_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        outcome = self.fail(engine, made, "transient")
+        stale = str(engine.batch.of(job.id)[0]["jobId"])
+        engine.classify(who, job, outcome)
+        engine.dispatch(who, job, "token", attempt=2)
+        batch_id = engine.claim(job, attempt=2)
+        engine.progress(job, batch_id, 50, attempt=2)
+        engine.progress(job, stale, 80)
+        engine.done(job, stale)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.state, seen.attempt, seen.progress.percent) == (State.running, 2, 50)
+        assert engine.settle(who, job, Outcome(outcome="done", result_uri="s3://a/b"), attempt=1).state == "running"
+        engine.done(job, batch_id, attempt=2)
+        row = store.find_attempt(job.id, 1, 2)
+        assert row is not None
+        assert row.outcome is not None
+        assert engine.settle(who, job, row.outcome, attempt=2).state == "succeeded"
+        exact(who, available=98)
+
+    def test_the_percent_stands_until_the_next_attempt_passes_it(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, engine.start(who, job))
+        batch_id = engine.claim(job)
+        engine.progress(job, batch_id, 70)
+        engine.failed(job, batch_id, "transient")
+        engine.classify(who, job, engine.heard(job))
+        waiting = jobs.get_job(who, job.id)
+        assert (waiting.progress.percent, waiting.progress.stage, waiting.attempt) == (70, "queued", 2)
+        engine.dispatch(who, job, "token", attempt=2)
+        engine.claim(job, attempt=2)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.progress.percent, seen.progress.stage) == (70, "draw")
+
+    def test_what_step_functions_caught_is_classified_by_its_name(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, "token")
+        answer = engine.classify(who, job, None, error="States.Timeout")
+        assert answer.next == "settle"
+        assert answer.outcome.failure is not None
+        assert answer.outcome.failure.category == "deadline"
+
+    def test_a_result_that_came_before_the_time_out_was_classified_counts(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id)
+        answer = engine.classify(who, job, None, error="States.Timeout")
+        assert (answer.next, answer.outcome.outcome) == ("settle", "done")
+
+    def test_a_job_that_ended_meanwhile_needs_no_classification(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        outcome = self.fail(engine, made, "transient")
+        jobs.cancel_job(who, job.id)
+        assert engine.classify(who, job, outcome).next == "end"
+
+
+@pytest.mark.part("JOB-12")
+class TestSettle:
+    def test_success_captures_registers_and_tells_in_one(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        engine.settle(who, job, heard)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.price.charged, seen.price.released, seen.price.held) == (2, 0, 0)
+        assert seen.results is not None
+        assert [file.role for file in seen.results.files] == ["picture", "picture"]
+        assert all("Signature=" in file.url for file in seen.results.files)
+        assert seen.preview_url is not None
+        assert seen.results.notes == ["A stand-in drew noise."]
+        assert seen.receipt is not None
+        assert (seen.receipt.gpu_seconds, seen.receipt.cost_micro_usd, seen.receipt.instances) == (12.5, 0, ["local"])
+        assert {asset.id for asset in assets.list_job_assets(who.org_id, job.id)} == {
+            file.asset_id for file in seen.results.files
+        }
+        assert engine.news(who) == ["job.submitted", "job.succeeded"]
+        exact(who, available=98)
+
+    def test_fewer_pictures_than_ordered_are_charged_for_what_came(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id, pictures=1)
+        heard = engine.heard(job)
+        assert heard is not None
+        engine.settle(who, job, heard)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.price.charged, seen.price.released) == (1, 1)
+        exact(who, available=99)
+
+    def test_no_result_is_a_failure_of_ours_and_free(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.working(who, job)
+        prefix = attempts.prefix_uri(job.id, 1, 1)
+        assert engine.settle(who, job, Outcome(outcome="done", result_uri=prefix + "result.json")).state == "failed"
+        failure = jobs.get_job(who, job.id).failure
+        assert failure is not None
+        assert (failure.code, failure.category) == ("result_unreadable", "bug")
+        exact(who, available=100)
+
+    def test_an_empty_and_a_broken_result_are_failures_of_ours(self, engine: Engine) -> None:
+        who = engine.customer()
+        for body, code in ((None, "nothing_delivered"), (b"{}", "result_unreadable")):
+            job = engine.order(who)
+            engine.working(who, job)
+            uri = engine.results(job, pictures=0)
+            if body is not None:
+                s3.put(uri, body, "application/json")
+            engine.settle(who, job, Outcome(outcome="done", result_uri=uri))
+            failure = jobs.get_job(who, job.id).failure
+            assert failure is not None
+            assert failure.code == code
+        exact(who, available=100)
+
+    def test_a_partial_result_is_given_and_costs_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        uri = engine.results(job, pictures=1, name="partial.json")
+        engine.report(
+            job,
+            batch_id,
+            type="failed",
+            category="insufficient_quality",
+            code="under_promise",
+            message="Too rough.",
+            result_uri=uri,
+        )
+        answer = engine.classify(who, job, engine.heard(job))
+        engine.settle(who, job, answer.outcome)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.state, seen.price.charged) == (State.failed, 0)
+        assert seen.results is not None
+        assert len(seen.results.files) == 1
+        assert seen.receipt is not None
+        assert seen.receipt.gpu_seconds == 12.5
+        exact(who, available=100)
+
+    def test_an_outcome_that_is_gone_changes_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        assert engine.settle(who, job, GONE).state == "queued"
+        assert engine.settle(who, job.model_copy(update={"id": ids.new("job")}), GONE).state == "gone"
+
+
+@pytest.mark.part("JOB-5")
+class TestCancel:
+    def test_a_canceled_job_is_free_and_its_work_is_stopped_by_the_news(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        canceled = jobs.cancel_job(who, job.id)
+        assert (canceled.state, canceled.price.charged, canceled.price.released) == (State.canceled, 0, 2)
+        exact(who, available=100)
+        engine.publish(who)
+        assert engine.batch.jobs[batch_id]["terminated"]
+        assert engine.heard(job) == GONE
+        engine.publish(who)
+
+    def test_a_second_cancel_changes_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        first, second = jobs.cancel_job(who, job.id), jobs.cancel_job(who, job.id)
+        assert first.ended_at == second.ended_at
+        assert engine.news(who) == ["job.submitted", "job.canceled"]
+
+    def test_what_has_succeeded_cannot_be_canceled(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        engine.settle(who, job, heard)
+        with pytest.raises(errors.JobAlreadyEnded) as refused:
+            jobs.cancel_job(who, job.id)
+        assert refused.value.charged == 2
+
+    def test_a_job_that_was_canceled_while_it_was_handed_over_is_stopped(
+        self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        who, job = made
+        real = engine.batch.answer
+
+        def canceled_meanwhile(path: str, body: dict[str, object]) -> dict[str, object]:
+            if path == "/v1/submitjob":
+                jobs.cancel_job(who, job.id)
+                attempts.stop_work(job.id, 1)
+            return real(path, body)
+
+        monkeypatch.setattr(engine.batch, "answer", canceled_meanwhile)
+        engine.dispatch(who, job, engine.start(who, job))
+        (submitted,) = engine.batch.of(job.id)
+        assert submitted["terminated"]
