@@ -17,7 +17,9 @@ def venv_python(name: str) -> Path:
     """The interpreter of `.venvs/<name>`, or Missing with the command that makes it."""
     python = REPO / ".venvs" / name / "bin" / "python"
     if not python.exists():
-        raise Missing(f"{python.relative_to(REPO)} is missing: the environment '{name}' is not set up. Run `make setup`.")
+        raise Missing(
+            f"{python.relative_to(REPO)} is missing: the environment '{name}' is not set up. Run `make setup`."
+        )
     return python
 
 

@@ -58,8 +58,17 @@ def _json_call(operation: str, body: dict[str, Any]) -> list[tuple[str, str]]:
         return [(operation, table) for table in body["RequestItems"]]
     if operation == "PutEvents":
         return [(operation, entry.get("EventBusName", "default")) for entry in body["Entries"]]
-    resource = str(body.get("TableName") or body.get("QueueUrl") or body.get("SecretId") or body.get("stateMachineArn")
-                   or body.get("executionArn") or body.get("taskToken", "") and "*" or body.get("Name") or "*")
+    resource = str(
+        body.get("TableName")
+        or body.get("QueueUrl")
+        or body.get("SecretId")
+        or body.get("stateMachineArn")
+        or body.get("executionArn")
+        or body.get("taskToken", "")
+        and "*"
+        or body.get("Name")
+        or "*"
+    )
     if index := body.get("IndexName"):
         resource += f"/index/{index}"
     return [(operation, resource.rsplit("/", 1)[-1] if "QueueUrl" in body else resource)]
@@ -85,8 +94,13 @@ def _rest_action(method: str, path: str, body: bytes) -> str:
         if verb == method and pattern.fullmatch(path):
             return action
     if path.startswith("/v1/"):
-        words = {"submitjob": "SubmitJob", "describejobs": "DescribeJobs", "listjobs": "ListJobs",
-                 "terminatejob": "TerminateJob", "canceljob": "CancelJob"}
+        words = {
+            "submitjob": "SubmitJob",
+            "describejobs": "DescribeJobs",
+            "listjobs": "ListJobs",
+            "terminatejob": "TerminateJob",
+            "canceljob": "CancelJob",
+        }
         return words.get(path.removeprefix("/v1/"), path)
     form = dict(parse_qsl(body.decode(errors="replace")))
     return form.get("Action", f"{method} {path}")

@@ -1,7 +1,7 @@
 """The local region: one object that starts, watches and stops everything.
 
-    with Region(state_dir) as region:
-        region.client("dynamodb"), region.api_url, region.mail() …
+with Region(state_dir) as region:
+    region.client("dynamodb"), region.api_url, region.mail() …
 """
 
 import fcntl
@@ -44,6 +44,8 @@ class Options:
     port: int | None = None
     """Of the site; None takes the last run's, or a free one."""
     reload: bool = False
+    """Take changed handlers without a restart."""
+    watched: Sequence[Path] = (REPO / "functions", REPO / "layers" / "core")
     record_calls: bool = False
     """Send every AWS call of functions and jobs through the recorder. Costs about a millisecond a call."""
     roots: Sequence[Path] = ()
@@ -141,7 +143,9 @@ class Region:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -229,7 +233,9 @@ class Region:
             file.seek(0)
             holder = file.read().strip()
             file.close()
-            raise InUse(f"the state folder {self.state.root} is in use by a region that runs already ({holder})") from None
+            raise InUse(
+                f"the state folder {self.state.root} is in use by a region that runs already ({holder})"
+            ) from None
         file.truncate(0)
         file.write(f"pid {os.getpid()}")
         file.flush()
@@ -284,7 +290,7 @@ class Region:
                 "emulator": self.emulator_url,
                 "delivery": {"key_pair_id": key.key_pair_id, "public_key": key.public_key},
                 "reload": self.options.reload,
-                "watched": [str(REPO / "functions"), str(REPO / "layers" / "core")],
+                "watched": [str(folder) for folder in self.options.watched if folder.exists()],
             },
             "batch": {
                 "folder": str(self.state.batch),
@@ -312,15 +318,20 @@ class Region:
             (self.state.root / f"{name}.json").write_text(json.dumps(settings, indent=1))
 
     def _service(self, name: str, listener: Any) -> Service:
-        module = {"host": "infrastructure.local.host", "batch": "infrastructure.local.batch",
-                  "recorder": "infrastructure.local.recorder"}[name]
+        module = {
+            "host": "infrastructure.local.host",
+            "batch": "infrastructure.local.batch",
+            "recorder": "infrastructure.local.recorder",
+        }[name]
         settings = self.state.root / f"{name}.json"
         command = [sys.executable, "-m", module, str(settings), str(listener.fileno()), str(os.getpid())]
         log = self.state.logs / ("functions-host.log" if name == "host" else f"{name}.log")
         return Service(name, command, _own_environment(), log, fds=[listener.fileno()], cwd=REPO)
 
     def deploy(self) -> bool:
-        """Bring the stacks to what the templates say; False if they stood already. RegionFailed with the reason."""
+        """Bring the stacks to what the templates say; False if they stood already. RegionFailed with the reason.
+        A running functions host takes the change a moment later.
+        """
         from infrastructure.local.stacks import fingerprint
 
         roots_ = list(self.options.roots) or roots.present()
@@ -347,6 +358,8 @@ class Region:
         (self.state.logs / "deploy.log").write_text(done.stdout + done.stderr)
         if done.returncode != 0:
             raise RegionFailed((done.stderr or done.stdout).strip()[-4000:])
+        if self.functions_host.running:
+            os.kill(self.functions_host.pid, signal.SIGHUP)
         return True
 
     def _parameters(self) -> dict[str, str]:
@@ -378,9 +391,7 @@ class Region:
         """Bring back what was killed. The emulator is beyond help: its memory went with it."""
         while not self._stopping.wait(0.1):
             for service in (self.functions_host, self.batch, self.recorder):
-                wanted = service is not self.recorder or self.options.record_calls
-                if wanted and not service.stopping and service.exit_code() is not None:
-                    service.start()
+                service.revive()
             if not self.emulator.service.stopping and (code := self.emulator.service.exit_code()) is not None:
                 words = signal.strsignal(-code) if code < 0 else f"exit {code}"
                 self._failure = (

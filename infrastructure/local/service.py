@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,7 +37,8 @@ class Service:
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
-        self.stopping = False
+        self.stopping = True
+        """Whether its end is wanted, or it was never started."""
 
     @property
     def pid(self) -> int:
@@ -47,8 +47,18 @@ class Service:
         return self._process.pid
 
     def start(self) -> None:
-        self.stopping = False
-        self._process = _LAUNCHER.submit(self._spawn).result()
+        """Start it. Whoever watches may revive it from now on."""
+        with self._lock:
+            self._process = _LAUNCHER.submit(self._spawn).result()
+            self.stopping = False
+
+    def revive(self) -> bool:
+        """Start it again if it ended by itself; whether that was so."""
+        with self._lock:
+            ended = not self.stopping and self._process is not None and self._process.poll() is not None
+            if ended:
+                self.start()
+            return ended
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
@@ -64,15 +74,19 @@ class Service:
                 start_new_session=True,
             )
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def exit_code(self) -> int | None:
         """None while it runs; negative is the signal that ended it."""
-        with self._lock:
-            return None if self._process is None else self._process.poll()
+        return None if self._process is None else self._process.poll()
 
     def stop(self, grace: float) -> int | None:
         """SIGTERM, then SIGKILL after `grace` seconds. Returns the exit code."""
-        self.stopping = True
-        process = self._process
+        with self._lock:
+            self.stopping = True
+            process = self._process
         if process is None:
             return None
         if process.poll() is None:
@@ -83,15 +97,6 @@ class Service:
                 process.kill()
                 process.wait()
         return process.returncode
-
-    def wait_exit(self, seconds: float) -> bool:
-        """Whether it ended within `seconds`."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.exit_code() is not None:
-                return True
-            time.sleep(0.02)
-        return False
 
     def tail(self, lines: int = 20) -> str:
         """The end of its log, for error messages."""

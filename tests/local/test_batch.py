@@ -99,7 +99,9 @@ class TestAJobsWay:
 
     def test_an_image_without_an_environment_here_cannot_be_pulled(self, batch: Batch) -> None:
         batch.api.register_job_definition(
-            jobDefinitionName="stranger", type="container", containerProperties={"image": "repo/stranger:1", "command": ["x"]}
+            jobDefinitionName="stranger",
+            type="container",
+            containerProperties={"image": "repo/stranger:1", "command": ["x"]},
         )
         job = batch.until(batch.submit("pass", jobDefinition="stranger"))
 
@@ -280,7 +282,9 @@ class TestLooking:
     def test_definitions_have_revisions(self, batch: Batch) -> None:
         for command in (["a"], ["b"]):
             batch.api.register_job_definition(
-                jobDefinitionName="revised", type="container", containerProperties={"image": "x/plain:1", "command": command}
+                jobDefinitionName="revised",
+                type="container",
+                containerProperties={"image": "x/plain:1", "command": command},
             )
 
         found = batch.api.describe_job_definitions(jobDefinitionName="revised", status="ACTIVE")["jobDefinitions"]

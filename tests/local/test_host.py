@@ -79,7 +79,9 @@ class TestHttpApi:
             ("unserialisable", 500, "application/json", b'{"message": "Internal Server Error"}'),
         ],
     )
-    def test_each_form_of_answer(self, web: httpx.Client, path: str, status: int, kind: str | None, body: bytes) -> None:
+    def test_each_form_of_answer(
+        self, web: httpx.Client, path: str, status: int, kind: str | None, body: bytes
+    ) -> None:
         """As an HttpApi infers it; a failing function is 500 without its words."""
         answer = web.put(f"/v1/answer/{path}")
 

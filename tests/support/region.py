@@ -1,7 +1,7 @@
 """The local region for tests: `region` is the whole system of this repository, one per session.
 
-    region.api_url · region.client("dynamodb") · region.mail() · region.invoke("grant-credits", {...}) · region.batch_url
-    region.functions_host.pid · region.restart_functions_host() · region.restart_emulator() · region.restart_batch()
+region.api_url · region.client("dynamodb") · region.mail() · region.invoke("grant-credits", {...}) · region.batch_url
+region.functions_host.pid · region.restart_functions_host() · region.restart_emulator() · region.restart_batch()
 """
 
 import time

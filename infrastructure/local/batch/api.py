@@ -57,7 +57,9 @@ class Api:
         definition = self._definition(body.get("jobDefinition", ""))
         share = body.get("shareIdentifier")
         if queue.fair and (not isinstance(share, str) or not _SHARE.fullmatch(share)):
-            raise ClientException("shareIdentifier must be specified, alphanumeric, for a queue with a scheduling policy")
+            raise ClientException(
+                "shareIdentifier must be specified, alphanumeric, for a queue with a scheduling policy"
+            )
         if share and not queue.fair:
             raise ClientException("shareIdentifier cannot be specified for a queue without a scheduling policy")
         timeout = {**definition.get("timeout", {}), **body.get("timeout", {})}.get("attemptDurationSeconds")

@@ -159,9 +159,7 @@ class Engine:
         self.memory.usage = {name: used * keep for name, used in self.memory.usage.items() if used * keep > 0.01}
         self.memory.usage[share] = self.memory.usage.get(share, 0.0) + seconds
 
-    def _close(
-        self, job: Job, started: int, code: int | None, reason: str, status_reason: str, *, retry: bool
-    ) -> None:
+    def _close(self, job: Job, started: int, code: int | None, reason: str, status_reason: str, *, retry: bool) -> None:
         container: dict[str, Any] = {"logStreamName": job.log_stream}
         if code is not None:
             container["exitCode"] = code

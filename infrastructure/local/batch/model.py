@@ -136,7 +136,11 @@ class Job:
         """Whether AWS would try again after a failed attempt: the first matching condition decides, none means yes."""
         if len(self.attempts) >= self.attempts_allowed:
             return False
-        seen = {"onExitCode": "" if exit_code is None else str(exit_code), "onReason": reason, "onStatusReason": status_reason}
+        seen = {
+            "onExitCode": "" if exit_code is None else str(exit_code),
+            "onReason": reason,
+            "onStatusReason": status_reason,
+        }
         for rule in self.evaluate_on_exit:
             if all(_matches(rule[key], value) for key, value in seen.items() if key in rule):
                 return rule["action"].upper() == "RETRY"

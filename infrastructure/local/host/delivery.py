@@ -46,7 +46,10 @@ class SignedUrls:
         policy = _decode(query["Policy"]) if "Policy" in query else _canned(resource, query.get("Expires", ""))
         try:
             self.public_key.verify(
-                _decode(query.get("Signature", "")), policy, padding.PKCS1v15(), hashes.SHA1()  # noqa: S303
+                _decode(query.get("Signature", "")),
+                policy,
+                padding.PKCS1v15(),
+                hashes.SHA1(),  # noqa: S303
             )
         except InvalidSignature:
             raise Denied("the signature does not match") from None

@@ -96,7 +96,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _asset(self, site: Site, request: Request) -> None:
         if request.method not in ("GET", "HEAD"):
-            self._send(Response(403, [("content-type", "text/plain")], b"This distribution only supports GET and HEAD\n"))
+            self._send(
+                Response(403, [("content-type", "text/plain")], b"This distribution only supports GET and HEAD\n")
+            )
             return
         refused = site.check_signature(request)
         if refused is not None:

@@ -129,7 +129,9 @@ class Site:
 
 def _html(page: str) -> Response:
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src * data:; frame-src 'self'"
-    return Response(200, [("content-type", "text/html;charset=UTF-8"), ("content-security-policy", policy)], page.encode())
+    return Response(
+        200, [("content-type", "text/html;charset=UTF-8"), ("content-security-policy", policy)], page.encode()
+    )
 
 
 def _trace(headers: list[tuple[str, str]]) -> str:

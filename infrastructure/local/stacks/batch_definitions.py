@@ -23,13 +23,20 @@ def _camel(key: str) -> str:
 
 def register(batch: Any, left_out: dict[str, dict[str, Any]], resolver: Resolver) -> None:
     """Create or update the queues and register a new revision of each job definition."""
-    resources = [(r["Type"], resolver.resolve(r["Properties"])) for r in left_out.values()
-                 if r["Type"].startswith("AWS::Batch::") and resolver.holds(r)]
+    resources = [
+        (r["Type"], resolver.resolve(r["Properties"]))
+        for r in left_out.values()
+        if r["Type"].startswith("AWS::Batch::") and resolver.holds(r)
+    ]
     known = {queue["jobQueueName"] for queue in batch.describe_job_queues()["jobQueues"]}
     for kind, properties in resources:
         if kind == "AWS::Batch::JobQueue":
             name, priority = properties["JobQueueName"], int(properties["Priority"])
-            fair = {"schedulingPolicyArn": properties["SchedulingPolicyArn"]} if "SchedulingPolicyArn" in properties else {}
+            fair = (
+                {"schedulingPolicyArn": properties["SchedulingPolicyArn"]}
+                if "SchedulingPolicyArn" in properties
+                else {}
+            )
             if name in known:
                 batch.update_job_queue(jobQueue=name, priority=priority, state="ENABLED", **fair)
             else:

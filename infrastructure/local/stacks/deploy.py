@@ -48,7 +48,9 @@ def main() -> None:
     try:
         for root in roots:
             setting = templates.Setting(settings["parameters"], settings["invoke_url"], seed.lookup(client))
-            stacks += deploy_all(client, f"snapforge-local-{root.stem}", templates.prepare(root, setting), setting.parameters)
+            stacks += deploy_all(
+                client, f"snapforge-local-{root.stem}", templates.prepare(root, setting), setting.parameters
+            )
         for stack in stacks:
             batch_definitions.register(client("batch"), stack.prepared.left_out, stack.resolver())
         origin_secret = seed.seed(client, settings)
@@ -167,7 +169,9 @@ def _failures(cloudformation: Any, name: str) -> str:
 def functions(client: Clients, stacks: list[Standing]) -> dict[str, Function]:
     """What the functions host must know, as the deployed stacks say it."""
     api = client("lambda")
-    config = {f["FunctionName"]: f for page in api.get_paginator("list_functions").paginate() for f in page["Functions"]}
+    config = {
+        f["FunctionName"]: f for page in api.get_paginator("list_functions").paginate() for f in page["Functions"]
+    }
     streams: dict[str, list[StreamSource]] = {}
     for mapping in api.list_event_source_mappings()["EventSourceMappings"]:
         if ":dynamodb:" in mapping["EventSourceArn"]:

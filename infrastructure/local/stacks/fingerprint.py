@@ -11,8 +11,12 @@ def of(roots: Iterable[Path], settings: Mapping[str, Any]) -> str:
     """Covers the settings, every template and state machine beside or below a root, and the deployment's own code."""
     digest = hashlib.sha256(json.dumps(dict(settings), sort_keys=True).encode())
     folders = {root.parent for root in roots}
-    files = {file for folder in folders for pattern in ("*.yaml", "infrastructure/*.yaml") for file in folder.glob(pattern)}
-    files |= {file for f in folders for p in ("state_machines/*", "infrastructure/state_machines/*") for file in f.glob(p)}
+    files = {
+        file for folder in folders for pattern in ("*.yaml", "infrastructure/*.yaml") for file in folder.glob(pattern)
+    }
+    files |= {
+        file for f in folders for p in ("state_machines/*", "infrastructure/state_machines/*") for file in f.glob(p)
+    }
     files |= set(Path(__file__).parent.glob("*.py"))
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())

@@ -75,7 +75,7 @@ def _without(value: Any, gone: set[str]) -> Any:
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
-        (key, inner), = value.items()
+        ((key, inner),) = value.items()
         if key == "Ref" and inner in gone:
             return f"left-out.{inner}"
         if key == "Fn::GetAtt":

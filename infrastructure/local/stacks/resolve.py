@@ -37,7 +37,7 @@ class Resolver:
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
-            (key, inner), = value.items()
+            ((key, inner),) = value.items()
             if key == "Ref":
                 return self._reference(inner)
             if key.startswith("Fn::"):
@@ -93,7 +93,7 @@ class Resolver:
         return _VARIABLE.sub(value, text).replace("${!", "${")
 
     def _condition(self, expression: dict[str, Any]) -> bool:
-        (key, inner), = expression.items()
+        ((key, inner),) = expression.items()
         match key:
             case "Condition":
                 return self._condition(self._template["Conditions"][inner])

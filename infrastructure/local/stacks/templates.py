@@ -106,8 +106,10 @@ def prepare(path: Path, setting: Setting) -> Prepared:
         adapt.plain_policies(resource)
     left_out = take_out(template)
     template = adapt.resolve_dynamic(template, dict(setting.parameters), setting.lookup)
-    children = {name: Child(nested[name], template["Resources"][name]["Properties"].get("Parameters", {}))
-                for name in _in_order(template["Resources"], set(nested))}
+    children = {
+        name: Child(nested[name], template["Resources"][name]["Properties"].get("Parameters", {}))
+        for name in _in_order(template["Resources"], set(nested))
+    }
     for name in nested:
         del template["Resources"][name]
     return Prepared(path, template, functions, left_out, children)
