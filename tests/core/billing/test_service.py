@@ -9,7 +9,7 @@ import pytest
 
 from snapforge.aws import tables
 from snapforge.aws.tables import Transaction
-from snapforge.billing import errors, service
+from snapforge.billing import errors, service, store
 from snapforge.billing.domain import Settled
 from snapforge.kit import clock, ids
 from snapforge.kit.page import InvalidCursor, encode_cursor
@@ -340,6 +340,20 @@ class TestAudit:
         hold(org_id, 4)
         damage(org_id, attribute, value)
         assert any(fault in found for found in service.audit(org_id))
+
+    def test_is_not_fooled_by_a_deed_while_it_reads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A journal that arrives between reading the account and the journals makes it read again."""
+        org_id, read = new_org(10), store.holds
+
+        def late(org: str) -> Any:
+            monkeypatch.setattr(store, "holds", read)
+            found = list(read(org))
+            hold(org, 4)
+            return iter(found)
+
+        monkeypatch.setattr(store, "holds", late)
+        assert service.audit(org_id) == []
+        assert service.balance(org_id).held == 4
 
     def test_finds_a_lost_journal(self) -> None:
         """Somebody deletes one by hand."""
