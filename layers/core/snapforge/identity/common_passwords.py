@@ -12,7 +12,7 @@ password11 password2020 password2021 password2022 password2023 password2024 pass
 password!1 password!! passw0rd12 passw0rd123 passw0rd1234 p@ssw0rd12 p@ssw0rd123 p@ssword123 p@ssw0rd1! pa$$w0rd123
 pa55word123 passwordpassword mypassword mypassword1 mypassword123 newpassword newpassword1 yourpassword
 thisismypassword secretpassword letmein123 letmein1234 letmein12345 letmeinplease iloveyou12 iloveyou123
-iloveyou1234 iloveyou12345 iloveyou2 iloveyou!! iloveyouforever iloveyoubaby welcome123 welcome1234 welcome12345
+iloveyou1234 iloveyou12345 iloveyou!! iloveyouforever iloveyoubaby welcome123 welcome1234 welcome12345
 welcome2020 welcome2021 welcome2022 welcome2023 welcome2024 welcome2025 welcome2026 welcome123! welcome@123
 administrator admin12345 admin123456 admin1234567 adminadmin adminadmin1 admin@1234 admin@123456 administrator1
 rootroot12 root123456 superadmin superadmin1 superman123 superman1234 superuser1 changeme123 changeme1234

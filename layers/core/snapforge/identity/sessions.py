@@ -3,12 +3,13 @@
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pynamodb.expressions.update import Action
 
 from snapforge.aws import outbox, settings
-from snapforge.aws.tables import Stale, Transaction, find, retried
+from snapforge.aws.tables import Stale, Transaction, find, retried, update
 from snapforge.identity import access_tokens, domain, events, passwords, schemas, store
 from snapforge.identity.access_tokens import Claims
 from snapforge.identity.errors import ForeignOrigin, RefreshReused, SessionOver, WrongCredentials
@@ -34,6 +35,10 @@ class Opened:
 
 class _AlreadyEnded(Exception):
     """Somebody else ended the session first."""
+
+
+class _Renewed(Exception):
+    """Somebody else stored another password hash first."""
 
 
 def principal_of_session(token: str) -> Principal:
@@ -224,13 +229,6 @@ def _standing(user_id: str) -> domain.Standing | None:
 
 def _rehash(user: store.User, password: str) -> None:
     """Store the password with today's parameters, unless it was changed meanwhile."""
-    from pynamodb.exceptions import UpdateError
-
-    try:
-        user.update(
-            actions=[store.User.password_hash.set(passwords.hash_of(password))],
-            condition=store.User.password_hash == user.password_hash,
-        )
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
+    renewed = store.User.password_hash.set(passwords.hash_of(password))
+    with suppress(_Renewed):
+        update(user, [renewed], store.User.password_hash == user.password_hash, failed=lambda _: _Renewed())
