@@ -10,7 +10,6 @@ from PIL import Image, ImageCms
 
 from snapforge.assets.pictures import opening
 
-GPS_LATITUDE = 0x0002
 GPS_MARK = b"51.4778N-SECRET"
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -41,20 +40,24 @@ def jpeg(seed: int = 0, **options: Any) -> bytes:
 
 
 def exif(
-    *, orientation: int = 1, focal_35: int | None = 26, plane: tuple[float, int] | None = None, gps: bool = True
+    *,
+    orientation: int = 1,
+    focal_35: int | None = 26,
+    plane: tuple[float, int] | None = None,
+    taken: str = "2026:05:01 12:00:00",
+    offset: str = "+02:00",
 ) -> bytes:
     """EXIF of a phone, its position included."""
     tags = Image.Exif()
     tags[0x010F], tags[0x0110], tags[0x0112] = "Snap", "Phone 9", orientation
     sub = tags.get_ifd(0x8769)
-    sub[0x9003], sub[0x9011], sub[0x920A] = "2026:05:01 12:00:00", "+02:00", 5.7
+    sub[0x9003], sub[0x9011], sub[0x920A] = taken, offset, 5.7
     if focal_35 is not None:
         sub[0xA405] = focal_35
     if plane is not None:
         sub[0xA20E], sub[0xA210] = plane
-    if gps:
-        place = tags.get_ifd(0x8825)
-        place[0x0001], place[GPS_LATITUDE], place[0x001D] = "N", (51.0, 28.0, 40.0), GPS_MARK.decode()
+    place = tags.get_ifd(0x8825)
+    place[0x0001], place[0x0002], place[0x001D] = "N", (51.0, 28.0, 40.0), GPS_MARK.decode()
     return tags.tobytes()
 
 

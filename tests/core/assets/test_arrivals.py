@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from snapforge.assets import arrivals, captures, domain, errors, schemas, service, uploads
+from snapforge.assets import arrivals, captures, errors, schemas, service
 from snapforge.assets.domain import CaptureState, UploadState
-from snapforge.assets.store import UploadRow, org_pk
+from snapforge.assets.store import ContentRow, UploadRow, org_pk
+from snapforge.aws import s3, tables
 from snapforge.aws.tables import Transaction
 from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
@@ -66,9 +67,9 @@ class TestUsable:
     @pytest.mark.part("AST-3")
     def test_the_position_survives_only_in_the_private_original(self, aws: Aws, org_id: str, capture_id: str) -> None:
         upload_id = customer.bring(aws, org_id, samples.jpeg(exif=samples.exif()), capture_id=capture_id)
-        s3, marks = aws.client("s3"), (samples.GPS_MARK, b"GPS", b"51.4")
+        store, marks = aws.client("s3"), (samples.GPS_MARK, b"GPS", b"51.4")
         for key in keys(aws, aws.assets_bucket, f"photos/{org_id}/") | keys(aws, aws.assets_bucket, "assets/"):
-            body = s3.get_object(Bucket=aws.assets_bucket, Key=key)["Body"].read()
+            body = store.get_object(Bucket=aws.assets_bucket, Key=key)["Body"].read()
             assert samples.GPS_MARK not in body
             assert b"Exif" not in body
         rows = aws.client("dynamodb").query(
@@ -189,7 +190,7 @@ class TestDuplicates:
     ) -> None:
         """The second finds nobody when it looks, and the first's claim when it writes."""
         customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
-        monkeypatch.setattr(arrivals.tables, "find", unseen(arrivals.tables.find))
+        monkeypatch.setattr(tables, "find", unseen(tables.find))
         second = customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
         assert counts(org_id, capture_id) == (2, 0, 1, 1)
         assert not keys(aws, aws.assets_bucket, f"photos/{org_id}/{second}")
@@ -198,7 +199,7 @@ class TestDuplicates:
 
 def unseen(find: Any) -> Any:
     """`tables.find` that never sees whose content it is."""
-    return lambda row, pk, sk, **more: None if row is arrivals.ContentRow else find(row, pk, sk, **more)
+    return lambda row, pk, sk, **more: None if row is ContentRow else find(row, pk, sk, **more)
 
 
 @pytest.mark.part("AST-2")
@@ -252,7 +253,7 @@ class TestDeliveredOften:
         customer.send(ticket, samples.jpeg())
         event = service.read_event(customer.news(aws, org_id, ticket.id))
         with monkeypatch.context() as patch:
-            patch.setattr(arrivals.s3, "delete", crash)
+            patch.setattr(s3, "delete", crash)
             with pytest.raises(ConnectionError):
                 service.check_arrival(event)
         assert keys(aws, aws.uploads_bucket, f"incoming/{org_id}/")
@@ -298,4 +299,3 @@ class TestRequireReadyCapture:
                 self.ready(org_id, absent, 1)
         with pytest.raises(errors.CaptureNotFound):
             service.capture_facts(ids.new("org"), capture_id)
-        assert uploads.MAX_PHOTOS == domain.MAX_PHOTOS == 300

@@ -4,7 +4,11 @@ No pixel is allocated before the size that the header claims is known.
 """
 
 import io
+import struct
 import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -31,6 +35,20 @@ KNOWN_STRANGERS = ("GIF", "TIFF", "BMP")
 """Opened only to say what they are."""
 STILL = frozenset({"MPO", "HEIF"})
 """Several pictures in one file, but no animation: the first is the photo."""
+
+UNDECODABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,  # AVIF's and HEIC's own
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise for damaged files, as a fuzz of all formats found."""
 
 
 class Refused(Exception):
@@ -74,36 +92,46 @@ def open_picture(data: bytes, *, side: int = WORKING_SIDE) -> Opened:
         raise Refused(refusals.too_many_pixels())
     if min(width, height) < MIN_SIDE:
         raise Refused(refusals.picture_too_small(width, height))
-    if image.format not in STILL and getattr(image, "is_animated", False):
+    with _guarded():
+        moves = image.format not in STILL and getattr(image, "is_animated", False)
+    if moves:
         raise Refused(refusals.picture_animated())
     media_type = MEDIA_TYPES.get(image.format or "")
     if media_type is None:
         raise Refused(refusals.media_type_unsupported(image.format or "This format"))
-    _decode(image, side)
+    with _guarded():
+        _decode(image, side)
     return Opened(image, media_type, (width, height))
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """What the decoders raise, as refusals."""
+    from PIL import Image
+
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Refused(refusals.too_many_pixels()) from error
+    except UNDECODABLE as error:
+        raise Refused(refusals.picture_damaged()) from error
 
 
 def _header(data: bytes) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
-    try:
-        return Image.open(io.BytesIO(data), formats=(*FORMATS, *KNOWN_STRANGERS))
-    except UnidentifiedImageError as error:
-        raise Refused(_unreadable(data)) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Refused(refusals.too_many_pixels()) from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Refused(refusals.picture_damaged()) from error
+    with _guarded():
+        try:
+            return Image.open(io.BytesIO(data), formats=(*FORMATS, *KNOWN_STRANGERS))
+        except UnidentifiedImageError as error:
+            raise Refused(_unreadable(data)) from error
 
 
 def _decode(image: "Image", side: int) -> None:
     longest = max(image.size)
     if image.format in {"JPEG", "MPO"} and longest > side:
         image.draft(None, (image.width * side // longest, image.height * side // longest))
-    try:
-        image.load()
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
-        raise Refused(refusals.picture_damaged()) from error
+    image.load()
 
 
 def _unreadable(data: bytes) -> Refusal:
