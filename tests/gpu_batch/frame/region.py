@@ -195,23 +195,29 @@ class Job:
     def progress(self) -> list[Progress]:
         return [report for report in self.listen() if isinstance(report, Progress)]
 
+    def names(self) -> list[str]:
+        """The names of all objects under the attempt's prefix, below it."""
+        prefix = self.manifest.output_uri.removeprefix(f"s3://{BUCKET}/")
+        listing = self.region.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", ())]
+
+    def read(self, name: str) -> bytes:
+        """One object under the attempt's prefix."""
+        key = self.manifest.output_uri.removeprefix(f"s3://{BUCKET}/") + name
+        body: bytes = self.region.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
+
     def objects(self) -> dict[str, bytes]:
-        """All objects under the attempt's prefix, by their names below it."""
-        s3 = self.region.client("s3")
-        prefix = self.manifest.output_uri.split(f"{BUCKET}/")[1]
-        return {
-            item["Key"].removeprefix(prefix): s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
-            for item in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", ())
-        }
+        """All objects under the attempt's prefix, by name."""
+        return {name: self.read(name) for name in self.names()}
 
     @property
     def result(self) -> Result:
-        return Result.model_validate_json(self.objects()["result.json"])
+        return Result.model_validate_json(self.read("result.json"))
 
     def files(self) -> dict[str, bytes]:
         """The result's files, by name."""
-        objects = self.objects()
-        return {file.name: objects[file.name] for file in self.result.files}
+        return {file.name: self.read(file.name) for file in self.result.files}
 
 
 def _limited(largest_file: int | None) -> list[str]:

@@ -41,7 +41,7 @@ def quiet(region: Region) -> Job:
 @pytest.fixture(scope="module")
 def whole(region: Region) -> Job:
     """An undisturbed job, finished: what the disturbed ones have to equal. Each stage lasts long enough to be hit."""
-    job = region.job(work(guidance=0.05, count=8, height=48))
+    job = region.job(work(guidance=0.05, count=8, height=24))
     assert job.run().code == 0
     return job
 
@@ -184,13 +184,13 @@ class TestFailed:
         assert isinstance(last, Failed)
         assert (last.category, last.code) == (category, code)
         assert last.message
-        assert "result.json" not in job.objects()
+        assert "result.json" not in job.names()
         assert last.result_uri == job.manifest.output_uri + "partial.json"
-        partial = Result.model_validate_json(job.objects()["partial.json"])
+        partial = Result.model_validate_json(job.read("partial.json"))
         assert [stage.stage for stage in partial.usage.stages] == ["fetch", "count", "render"]
         assert [file.name for file in partial.files] == (["picture-00.bin"] if end == "quality" else [])
         if end == "quality":
-            assert "picture-00.bin" in job.objects()
+            assert "picture-00.bin" in job.names()
             assert last.fix == "Take more photos."
 
     def test_a_missing_photo_is_named(self, region: Region) -> None:
@@ -245,7 +245,7 @@ class TestBadManifest:
         assert job.start_on(uri).wait() == 64
         assert isinstance(job.last, Failed)
         assert (job.last.category, job.last.code) == (FailureCategory.bug, "bad_manifest")
-        assert job.objects() == {}
+        assert job.names() == []
 
     @pytest.mark.parametrize("body", [b"", b"\xff{", b"[]", b'{"job_id": 1}'])
     def test_garbage_ends_quietly(self, region: Region, body: bytes) -> None:
@@ -274,7 +274,7 @@ class TestReentry:
         assert worker.terminate() == 75
         assert isinstance(job.last, Failed)
         assert (job.last.category, job.last.code) == (FailureCategory.transient, "interrupted")
-        counted = Result.model_validate_json(job.objects()["partial.json"]).usage
+        counted = Result.model_validate_json(job.read("partial.json")).usage
         floor = max(report.percent for report in job.progress)
         job.forget()
         assert job.run(batch_attempt=2).code == 0
@@ -294,7 +294,7 @@ class TestReentry:
         worker = job.start()
         job.wait_for_stage(stage)
         worker.kill()
-        assert "result.json" not in job.objects()
+        assert "result.json" not in job.names()
         job.forget()
         assert job.run(batch_attempt=2).code == 0
         assert isinstance(job.last, Done)

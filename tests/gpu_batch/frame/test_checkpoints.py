@@ -76,7 +76,7 @@ class TestCheckpoints:
         (folder / "empty").write_text("x")
         two = opened.keep("f", folder)
         opened.forget(one)
-        assert set(job.objects()) == {two.uri.removeprefix(job.manifest.output_uri)}
+        assert set(job.names()) == {two.uri.removeprefix(job.manifest.output_uri)}
 
     def test_another_attempts_checkpoints_are_used_and_left(self, job: Job, tmp_path: Path, folder: Path) -> None:
         """`resume_uri`: its files and state, not its time; nothing of it is deleted."""

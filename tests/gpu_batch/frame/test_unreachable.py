@@ -50,7 +50,7 @@ class TestQueueOutOfReach:
         job = region.job(work(count=1))
         port = free_port()
         worker = job.start(AWS_ENDPOINT_URL_SQS=f"http://127.0.0.1:{port}")
-        wait_for(lambda: "result.json" in job.objects(), "result.json")
+        wait_for(lambda: "result.json" in job.names(), "result.json")
         assert job.listen() == []
         with forwarding(port, region.endpoint):
             assert worker.wait() == 0

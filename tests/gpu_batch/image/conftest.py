@@ -1,5 +1,6 @@
 """The stand-in model, built once, and the emulator of the frame's tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from worker.engines.base import ImageEngine, choose, load_image_engine, model_fa
 from worker.engines.image.standin import build
 
 __all__ = ["region"]
+
+# Before the engine loads torch: its threads wait by spinning, which on a busy machine takes longer than the work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
