@@ -9,6 +9,7 @@ It writes the parameter files that samconfig.toml names, and keeps the secret `d
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import time
@@ -46,11 +47,19 @@ def main() -> None:
 
 
 def commit() -> str:
-    """The commit that is checked out. A changed tree gets a new name each time, or its code would not be published."""
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--dirty=-changed"], check=True, capture_output=True, text=True
+    """The commit that is checked out; of a changed tree a fresh hash each time, or its code would not be published.
+
+    Hexadecimal: SAM puts its first ten characters into the logical ids of versions.
+    """
+    found = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
-    return f"{answer}-{int(time.time())}" if answer.endswith("-changed") else answer
+    if found.endswith("-dirty"):
+        return hashlib.sha256(f"{found} {time.time_ns()}".encode()).hexdigest()[:40]
+    return found
 
 
 def outputs(cloudformation: Any, stack: str) -> dict[str, str] | None:

@@ -140,7 +140,7 @@ def transform(each: Template) -> dict[str, Any]:
     with patch.dict(os.environ, AWS_DEFAULT_REGION="eu-central-1"):
         translator = Translator({}, Parser(), metrics=Metrics("none", DummyMetricsPublisher()))
         result: dict[str, Any] = translator.translate(
-            body, {"ReleaseSha": "a-commit", "DeploymentPreference": "AllAtOnce"}
+            body, {"ReleaseSha": "0123456789abcdef", "DeploymentPreference": "AllAtOnce"}
         )
     translator.metrics.publish()
     return result
