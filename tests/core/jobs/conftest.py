@@ -8,7 +8,7 @@ from tests.core.jobs.engine import Engine, running
 from tests.support.aws import Aws
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def engine(aws: Aws) -> Iterator[Engine]:
     """Batch and Step Functions as jobs see them."""
     with running(aws) as engine:

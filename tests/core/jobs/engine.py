@@ -72,6 +72,8 @@ class FakeBatch:
                 return {"jobId": batch_id, "jobName": body["jobName"]}
             if path == "/v1/describejobs":
                 return {"jobs": [self.jobs[job] for job in body["jobs"] if job in self.jobs]}
+            if body["jobId"] not in self.jobs:
+                return {"__type": "ClientException", "message": "no such job"}
             job = self.jobs[body["jobId"]]
             if job["status"] not in {"SUCCEEDED", "FAILED"}:
                 job |= {"status": "FAILED", "statusReason": body["reason"], "terminated": True}
@@ -95,8 +97,11 @@ def serve(batch: FakeBatch) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            answer = json.dumps(batch.answer(self.path, body)).encode()
-            self.send_response(200)
+            told = batch.answer(self.path, body)
+            answer = json.dumps(told).encode()
+            self.send_response(400 if "__type" in told else 200)
+            if "__type" in told:
+                self.send_header("x-amzn-errortype", told["__type"])
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
@@ -134,7 +139,7 @@ class Engine:
 
     def order(self, who: Principal, key: str = "", **more: Any) -> schemas.Job:
         """Create an image job."""
-        order = schemas.ImageCreate(kind="image", **({"prompt": "a kingfisher", "count": 2} | more))
+        order = schemas.ImageCreate.model_validate({"kind": "image", "prompt": "a kingfisher", "count": 2} | more)
         return jobs.create_job(who, order, idempotency_key(who, key or ids.new("event")))
 
     def row(self, who: Principal, job: schemas.Job) -> store.JobRow:

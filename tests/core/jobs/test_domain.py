@@ -320,7 +320,7 @@ class TestTruth:
             for work in ("none", "waiting", "working", "ended", "told"):
                 for result in (False, True):
                     for left in (False, True):
-                        truth = Truth(execution, work, result, recoveries_left=left)  # type: ignore[arg-type]
+                        truth = Truth(execution, work, result, recoveries_left=left)
                         decide(truth, NOW, self.SOON)
                         assert decide(truth, NOW, self.LATE) in {"settle_done", "fail_deadline"}
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from snapforge.aws import settings
 from snapforge.aws.clients import client
 
@@ -60,5 +62,9 @@ def read(detail: dict[str, Any]) -> BatchJob:
 
 
 def terminate(job_id: str, reason: str) -> None:
-    """Stop a job in any state; one that has ended is left as it is."""
-    client("batch").terminate_job(jobId=job_id, reason=reason)
+    """Stop a job in any state; one that has ended, or that Batch has forgotten, is left as it is."""
+    try:
+        client("batch").terminate_job(jobId=job_id, reason=reason)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ClientException":
+            raise

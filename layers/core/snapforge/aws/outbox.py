@@ -77,15 +77,26 @@ def publish_records(
 
 
 def publish_late(row: type[OutboxRow], publish: Publisher) -> int:
-    """Publish what has waited for longer than LATE; returns how many."""
+    """Publish what has waited for longer than LATE; returns how many.
+
+    One that cannot be published does not hold up the others: all failures are raised together at the end.
+    """
     before = clock.rfc3339(clock.now() - LATE)
-    sent = 0
+    sent, failed = 0, []
     for shard in range(SHARDS):
         for key in row.by_unsent.query(f"unsent#{shard}", row.unsent_at < before):
             found = tables.find(row, key.pk, key.sk)
-            if found is not None and found.unsent is not None:
+            if found is None or found.unsent is None:
+                continue
+            try:
                 publish_one(row, found.pk, Event.model_validate_json(found.event), publish)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the rest must go out; it is raised below
+                error.add_note(found.pk)
+                failed.append(error)
+            else:
                 sent += 1
+    if failed:
+        raise ExceptionGroup("news that could not be published", failed)
     return sent
 
 

@@ -19,8 +19,12 @@ def sweep() -> int:
 
     A job that cannot be dealt with does not hold up the others: all failures are raised together at the end.
     """
-    outbox.publish_late(Outbox, publishing.publish)
-    looked, failed = 0, []
+    looked: int = 0
+    failed: list[Exception] = []
+    try:
+        outbox.publish_late(Outbox, publishing.publish)
+    except ExceptionGroup as error:
+        failed.append(error)
     for pk, sk in store.due(clock.now(), MOST):
         try:
             looked += _look(pk, sk)
@@ -28,7 +32,7 @@ def sweep() -> int:
             error.add_note(sk)
             failed.append(error)
     if failed:
-        raise ExceptionGroup("jobs that could not be swept", failed)
+        raise ExceptionGroup("what could not be swept", failed)
     return looked
 
 
