@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
@@ -25,7 +26,7 @@ def hold(sig: int, parent: int) -> None:
 
 def command(sig: int, nice: int, argv: list[str]) -> list[str]:
     """The command line that runs `argv` on a leash held by the calling process."""
-    return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(sig), str(os.getpid()), str(nice), *argv]
+    return [sys.executable, "-I", "-S", str(Path(__file__).resolve()), str(sig), str(os.getpid()), str(nice), *argv]
 
 
 def main() -> None:

@@ -8,24 +8,23 @@ signature's scope, the action in the target header, the form or the path. Run as
 import http.client
 import json
 import re
-import socket
-import socketserver
 import sys
 import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from infrastructure.local import serving
+
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d+/[^/]+/([^/,]+)/aws4_request")
-_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection"}
+_HOP = {"expect", "connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection"}
 _IAM_PREFIX = {"email": "ses", "sesv2": "ses"}
-_S3_SUBRESOURCE = {"uploads": "MultipartUpload", "uploadId": "MultipartUpload", "tagging": "ObjectTagging"}
 _REST = {
     ("POST", re.compile(r"/v2/email/outbound-emails")): "SendEmail",
     ("POST", re.compile(r"/2015-03-31/functions/[^/]+/invocations")): "InvokeFunction",
 }
+_NAMES = ("TableName", "SecretId", "stateMachineArn", "executionArn", "Name")
+"""Where a JSON request names its resource."""
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 
@@ -58,20 +57,10 @@ def _json_call(operation: str, body: dict[str, Any]) -> list[tuple[str, str]]:
         return [(operation, table) for table in body["RequestItems"]]
     if operation == "PutEvents":
         return [(operation, entry.get("EventBusName", "default")) for entry in body["Entries"]]
-    resource = str(
-        body.get("TableName")
-        or body.get("QueueUrl")
-        or body.get("SecretId")
-        or body.get("stateMachineArn")
-        or body.get("executionArn")
-        or body.get("taskToken", "")
-        and "*"
-        or body.get("Name")
-        or "*"
-    )
-    if index := body.get("IndexName"):
-        resource += f"/index/{index}"
-    return [(operation, resource.rsplit("/", 1)[-1] if "QueueUrl" in body else resource)]
+    if queue := body.get("QueueUrl"):
+        return [(operation, str(queue).rsplit("/", 1)[-1])]
+    resource = str(next((body[name] for name in _NAMES if body.get(name)), "*"))
+    return [(operation, f"{resource}/index/{body['IndexName']}" if body.get("IndexName") else resource)]
 
 
 def _s3_call(method: str, path: str, query: dict[str, str]) -> tuple[str, str]:
@@ -113,15 +102,8 @@ def _rest_resource(path: str, body: bytes) -> str:
     return "*"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    timeout = 120
+class _Handler(serving.Handler):
     server: "_Server"
-
-    def log_message(self, format: str, *args: object) -> None:
-        """The calls file is the log."""
 
     def setup(self) -> None:
         super().setup()
@@ -132,65 +114,49 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
         super().finish()
 
-    def _pass(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+    def answer(self) -> None:
+        body = self.body()
         headers = {name.lower(): value for name, value in self.headers.items()}
         calls = read_call(self.command, self.path, headers, body)
         where = self.server.batch if calls and calls[0]["service"] == "batch" else self.server.emulator
-        passed = {name: value for name, value in self.headers.items() if name.lower() not in _HOP | {"expect"}}
+        passed = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         answer = self._ask(where, body, passed)
         data = answer.read()
-        self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in _HOP | {"content-length"}:
-                self.send_header(name, value)
-        length = answer.getheader("content-length") if self.command == "HEAD" else str(len(data))
-        self.send_header("content-length", length or "0")
-        self.end_headers()
-        self.wfile.write(data)
-        self.wfile.flush()
-        request = answer.getheader("x-amzn-requestid") or answer.getheader("x-amz-request-id") or ""
-        self.server.record([{**call, "status": answer.status, "request": request} for call in calls])
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _pass
+        kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP]
+        self.send(answer.status, kept, data, answer.getheader("content-length") if self.command == "HEAD" else None)
+        self.server.record([{**call, "status": answer.status} for call in calls])
 
     def _ask(self, where: str, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
-        for fresh in (False, True):
-            connection = self._upstream.get(where)
-            if connection is None or fresh:
-                connection = self._upstream[where] = http.client.HTTPConnection(where, timeout=120)
+        kept = self._upstream.get(where)
+        if kept is not None:
             try:
-                connection.request(self.command, self.path, body, headers)
-                return connection.getresponse()
+                kept.request(self.command, self.path, body, headers)
+                return kept.getresponse()
             except (http.client.RemoteDisconnected, ConnectionError):
-                # A kept connection may have ended meanwhile; a fresh one that fails is news for the caller.
-                connection.close()
-                if fresh:
-                    raise
-        raise AssertionError
+                # It ended between two requests; a fresh one that fails is news for the caller.
+                kept.close()
+        fresh = self._upstream[where] = http.client.HTTPConnection(where, timeout=120)
+        fresh.request(self.command, self.path, body, headers)
+        return fresh.getresponse()
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-
-    def __init__(self, listener: socket.socket, settings: dict[str, str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        self.server_address = listener.getsockname()
+class _Server(serving.Server):
+    def __init__(self, descriptor: int, settings: dict[str, str], calls: TextIO) -> None:
+        super().__init__(descriptor, _Handler)
         self.emulator = settings["emulator"].removeprefix("http://")
         self.batch = settings["batch"].removeprefix("http://")
-        self._file = Path(settings["calls"]).open("a", buffering=1)
+        self._calls = calls
         self._lock = threading.Lock()
 
     def record(self, calls: list[dict[str, Any]]) -> None:
         with self._lock:
-            self._file.writelines(json.dumps(call) + "\n" for call in calls)
+            self._calls.writelines(json.dumps(call) + "\n" for call in calls)
 
 
 def main() -> None:
     settings: dict[str, str] = json.loads(Path(sys.argv[1]).read_text())
-    _Server(socket.socket(fileno=int(sys.argv[2])), settings).serve_forever()
+    with Path(settings["calls"]).open("a", buffering=1) as calls:
+        _Server(int(sys.argv[2]), settings, calls).serve_forever()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from infrastructure.local import loopback, ports, weights
+from infrastructure.local import loopback, ports, settings, weights
+from infrastructure.local.batch.engine import Limits
 from infrastructure.local.emulator import Emulator, EmulatorFailed
 from infrastructure.local.keys import delivery_key
 from infrastructure.local.paths import ACCOUNT, REGION, REPO, STAGE, Missing, State, venv_python
@@ -99,7 +100,6 @@ class Region:
     def client(self, service: str) -> Any:
         """A boto3 client of this region."""
         import boto3
-
         from botocore.config import Config
 
         endpoint = self.batch_url if service == "batch" else self.emulator_url
@@ -264,58 +264,29 @@ class Region:
 
     def _write_settings(self) -> None:
         key = delivery_key(self.state.delivery_key)
-        through = f"http://127.0.0.1:{self._recorder_listener.getsockname()[1]}"
-        record = self.options.record_calls
-        endpoints = {
-            "AWS_ENDPOINT_URL": through if record else self.emulator_url,
-            "AWS_ENDPOINT_URL_BATCH": through if record else self.batch_url,
-        }
-        base = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "TZ": ":UTC",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        forced = {"WEIGHTS_URI": self.weights} if self.weights else {}
-        self._settings = {
-            "host": {
-                "functions": str(self.state.functions),
-                "logs": str(self.state.logs),
-                "layers": [str(REPO / "layers" / "core")],
-                "base": {**base, "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13", "HOME": "/tmp"},
-                "endpoints": endpoints,
-                "domain": self.api_url.removeprefix("http://"),
-                "emulator": self.emulator_url,
-                "delivery": {"key_pair_id": key.key_pair_id, "public_key": key.public_key},
-                "reload": self.options.reload,
-                "watched": [str(folder) for folder in self.options.watched if folder.exists()],
-            },
-            "batch": {
-                "folder": str(self.state.batch),
-                "logs": str(self.state.logs / "batch"),
-                "pythons": self._workers(),
-                "base": {
-                    **base,
-                    **endpoints,
-                    "AWS_ACCESS_KEY_ID": "JOB_worker",
-                    "AWS_SECRET_ACCESS_KEY": "local",
-                    **self.options.job_environment,
-                },
-                "forced": forced,
-                "emulator": self.emulator_url,
-                "limits": {
-                    "slots": self.options.slots,
-                    "stop_grace": self.options.stop_grace,
-                    "shortest_timeout": self.options.shortest_timeout,
-                },
-            },
+        self._delivery = asdict(key)
+        recorder = f"http://127.0.0.1:{self._recorder_listener.getsockname()[1]}"
+        addresses = settings.Addresses(
+            site=self.api_url,
+            emulator=self.emulator_url,
+            batch=self.batch_url,
+            recorder=recorder if self.options.record_calls else None,
+        )
+        options = self.options
+        written = {
+            "host": settings.for_host(self.state, addresses, key, options.watched if options.reload else ()),
+            "batch": settings.for_batch(
+                self.state,
+                addresses,
+                self._workers(),
+                {"WEIGHTS_URI": self.weights} if self.weights else {},
+                options.job_environment,
+                Limits(options.slots, options.stop_grace, options.shortest_timeout),
+            ),
             "recorder": {"emulator": self.emulator_url, "batch": self.batch_url, "calls": str(self.state.calls)},
         }
-        self._delivery = asdict(key)
-        for name, settings in self._settings.items():
-            (self.state.root / f"{name}.json").write_text(json.dumps(settings, indent=1))
+        for name, content in written.items():
+            (self.state.root / f"{name}.json").write_text(json.dumps(content, indent=1))
 
     def _service(self, name: str, listener: Any) -> Service:
         module = {
@@ -323,8 +294,8 @@ class Region:
             "batch": "infrastructure.local.batch",
             "recorder": "infrastructure.local.recorder",
         }[name]
-        settings = self.state.root / f"{name}.json"
-        command = [sys.executable, "-m", module, str(settings), str(listener.fileno()), str(os.getpid())]
+        file = self.state.root / f"{name}.json"
+        command = [sys.executable, "-m", module, str(file), str(listener.fileno()), str(os.getpid())]
         log = self.state.logs / ("functions-host.log" if name == "host" else f"{name}.log")
         return Service(name, command, _own_environment(), log, fds=[listener.fileno()], cwd=REPO)
 
@@ -335,7 +306,7 @@ class Region:
         from infrastructure.local.stacks import fingerprint
 
         roots_ = list(self.options.roots) or roots.present()
-        settings = {
+        wanted = {
             "emulator": self.emulator_url,
             "batch": self.batch_url,
             "roots": [str(root) for root in roots_],
@@ -348,11 +319,11 @@ class Region:
             "delivery": self._delivery,
             "senders": [MAIL_DOMAIN],
         }
-        now = fingerprint.of(roots_, settings)
+        now = fingerprint.of(roots_, wanted)
         if fingerprint.stands(self.state.deployed, now):
             return False
         file = self.state.root / "deploy.json"
-        file.write_text(json.dumps({**settings, "fingerprint": now}))
+        file.write_text(json.dumps({**wanted, "fingerprint": now}))
         command = [sys.executable, "-m", "infrastructure.local.stacks.deploy", str(file)]
         done = subprocess.run(command, env=_own_environment(), cwd=REPO, capture_output=True, text=True, check=False)
         (self.state.logs / "deploy.log").write_text(done.stdout + done.stderr)

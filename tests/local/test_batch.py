@@ -32,7 +32,12 @@ class Batch:
 
     def until(self, job_id: str, *statuses: str, seconds: float = 20) -> dict[str, Any]:
         wanted = statuses or ("SUCCEEDED", "FAILED")
-        return until(lambda: (job := self.look(job_id))["status"] in wanted and job, seconds)
+
+        def there() -> dict[str, Any] | None:
+            job = self.look(job_id)
+            return job if job["status"] in wanted else None
+
+        return until(there, seconds) or {}
 
     def log(self, job_id: str) -> str:
         """What the job printed, without the headings of its attempts."""
@@ -41,7 +46,8 @@ class Batch:
 
     def until_it_says(self, job_id: str, word: str) -> str:
         self.until(job_id, "RUNNING")
-        return until(lambda: word in (log := self.log(job_id)) and log)
+        until(lambda: word in self.log(job_id))
+        return self.log(job_id)
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ class TestStreams:
         # Once more where it came in one batch with others, which was then bisected.
         assert seen.streamed("fail-1") in (3, 4)
         given_up = Seen(small, "dev-given-up")
-        record = given_up.until(lambda messages: bool(messages))[0]
+        record = given_up.until(bool)[0]
         assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
         assert record["DDBStreamBatchInfo"]["batchSize"] == 1
 
@@ -70,7 +70,7 @@ class TestStreams:
 
         seen = Seen(small)
         seen.until(lambda _: all(seen.streamed(one) for one in ids))
-        info = Seen(small, "dev-given-up").until(lambda messages: bool(messages))[0]["DDBStreamBatchInfo"]
+        info = Seen(small, "dev-given-up").until(bool)[0]["DDBStreamBatchInfo"]
         assert info["batchSize"] == 1
 
     def test_a_record_written_while_the_host_is_dead_arrives(self, small: Region) -> None:

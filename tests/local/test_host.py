@@ -201,13 +201,12 @@ class TestDeath:
         assert len(family) >= 3
         os.kill(small.functions_host.pid, signal.SIGKILL)
 
-        assert web.get("/v1/slow").status_code == 200
+        assert httpx.get(f"{small.api_url}/v1/slow", trust_env=False, timeout=30).status_code == 200
         _, alive = psutil.wait_procs(family, timeout=5)
         assert alive == []
 
     def test_a_killed_fork_server_is_replaced(self, small: Region, web: httpx.Client) -> None:
-        zygote = psutil.Process(small.functions_host.pid).children()[0]
-        zygote.kill()
+        until(lambda: zygotes(small))[0].kill()
 
         assert until(lambda: web.post("/v1/echo").status_code == 201)
 
@@ -222,7 +221,11 @@ class TestDeath:
         assert web.post("/v1/echo").status_code == 201
 
 
+def zygotes(region: Region) -> list[psutil.Process]:
+    """The fork server, and those that are on their way out."""
+    return psutil.Process(region.functions_host.pid).children()
+
+
 def children(region: Region) -> set[int]:
     """The function processes: children of the fork server."""
-    host = psutil.Process(region.functions_host.pid)
-    return {child.pid for zygote in host.children() for child in zygote.children()}
+    return {child.pid for zygote in zygotes(region) for child in zygote.children()}

@@ -1,10 +1,12 @@
 """The scheduler: moves jobs through their states. All of it runs in one thread; the API only asks under the lock."""
 
 import os
+import select
 import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +48,8 @@ class Engine:
 
     def wake(self) -> None:
         """Have the scheduler look again."""
-        try:
+        with suppress(BlockingIOError):
             os.write(self._wake_write, b"x")
-        except BlockingIOError:
-            pass
 
     def move(self, job: Job, status: str) -> None:
         """Set a status, save, and send the state change event."""
@@ -59,8 +59,6 @@ class Engine:
 
     def run(self) -> None:
         """Schedule until SIGTERM or SIGINT. Called on the main thread, which forks every attempt (see leash)."""
-        import select
-
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -82,8 +80,8 @@ class Engine:
         for job in list(self.memory.jobs.values()):
             if job.status in ("SUBMITTED", "PENDING"):
                 self._promote(job)
-        while len(self._running) < self.limits.slots and (job := self._next()) is not None:
-            self._start(job)
+        while len(self._running) < self.limits.slots and (ready := self._next()) is not None:
+            self._start(ready)
         due = [self._due(attempt) for attempt in self._running.values()]
         return max(0.0, min(due) - time.monotonic()) if due else None
 

@@ -26,7 +26,7 @@ def now() -> int:
 
 @dataclass
 class Queue:
-    """A job queue. With a scheduling policy it shares fairly by share identifier, without one it is first in first out."""
+    """A job queue. With a scheduling policy it shares fairly by identifier, without one it is first in first out."""
 
     name: str
     priority: int

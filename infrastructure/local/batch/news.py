@@ -1,5 +1,7 @@
-"""Sends `Batch Job State Change` events. EventBridge takes none whose source is `aws.*` from a customer, so the rules of
-the default bus are looked up and tested (TestEventPattern) and their targets served from here, in order.
+"""Sends `Batch Job State Change` events.
+
+EventBridge takes no event with a source of `aws.*` from a customer, so the rules of the default bus are looked up and
+tested (TestEventPattern) and their targets served from here, in order.
 """
 
 import json

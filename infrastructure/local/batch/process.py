@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from infrastructure.local.batch.model import Job
 from infrastructure.local.paths import REPO
 
 NICE = 5
-_COMMAND_NOT_FOUND = 127
 
 
 class CannotStart(RuntimeError):
@@ -38,10 +38,8 @@ class Attempt:
 
     def signal(self, number: int) -> None:
         """To the whole group; a group that has ended is left alone."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            pass
 
     def stop(self, reason: str, grace: float, *, retry: bool) -> None:
         """SIGTERM now, SIGKILL after `grace` seconds (by the engine's clock)."""

@@ -6,7 +6,6 @@ SIGHUP reads the deployed functions anew and replaces the fork server; SIGTERM e
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 from pathlib import Path
@@ -40,9 +39,9 @@ def main() -> None:
         give_up = aws.give_up(settings["emulator"])
         return Site(now, pool, settings["domain"], settings["emulator"], _signed_urls(settings), give_up)
 
-    server = Server(socket.socket(fileno=fd), site())
+    server = Server(fd, site())
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
-    if settings["reload"]:
+    if settings["watched"]:
         threading.Thread(target=_watch, args=(settings["watched"],), name="watch", daemon=True).start()
     while (number := signal.sigwait(_SIGNALS)) not in (signal.SIGTERM, signal.SIGINT):
         if number == signal.SIGHUP:

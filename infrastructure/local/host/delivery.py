@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from infrastructure.local.host.aws import authorization
 
 _SIGNING = ("Expires", "Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm")
@@ -49,7 +50,7 @@ class SignedUrls:
                 _decode(query.get("Signature", "")),
                 policy,
                 padding.PKCS1v15(),
-                hashes.SHA1(),  # noqa: S303
+                hashes.SHA1(),
             )
         except InvalidSignature:
             raise Denied("the signature does not match") from None

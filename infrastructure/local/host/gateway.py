@@ -71,7 +71,7 @@ class Route:
 
 
 class Router:
-    """Finds the route of a request: literal parts win over variables, variables over `{proxy+}`, as API Gateway has it."""
+    """Finds a request's route: literal parts win over variables, variables over `{proxy+}`, as on API Gateway."""
 
     def __init__(self, routes: list[Route]) -> None:
         self._routes = sorted(routes, key=lambda route: route.rank)
@@ -107,7 +107,7 @@ def event(request: Request, route_key: str, parameters: dict[str, str], request_
             "accountId": ACCOUNT,
             "apiId": "local",
             "domainName": domain,
-            "domainPrefix": domain.split(".")[0],
+            "domainPrefix": domain.partition(".")[0],
             "http": {
                 "method": request.method,
                 "path": path,

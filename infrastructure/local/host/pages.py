@@ -1,7 +1,6 @@
 """The web app's files and, below /docs, the documentation's. Where there is no web app, `/` is the documentation."""
 
 import mimetypes
-from pathlib import Path
 from urllib.parse import unquote
 
 from infrastructure.local.host.gateway import Response

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,10 +169,8 @@ class Pool:
 
 
 def _kill(child: _Child) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     child.channel.close()
 
 

@@ -3,7 +3,6 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +15,9 @@ from infrastructure.local.host.pool import Answer, Pool
 
 ORIGIN_SECRET = "x-origin-verify"
 VIEWER_ADDRESS = "x-viewer-ip"
+_ACCESS_DENIED = (
+    b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>'
+)
 _EDGE_HEADERS = (ORIGIN_SECRET, VIEWER_ADDRESS)
 """What CloudFront adds, and so takes away from what a viewer sends."""
 
@@ -89,7 +91,10 @@ class Site:
             return gateway.failure(HTTPStatus.NOT_FOUND, f"no function {name}")
         request_id = headers.get("x-amzn-lambda-request-id")
         trace = headers.get("x-amzn-trace-id", "")
-        call: Callable[[bytes], Answer] = lambda body: self.pool.invoke(name, body, request_id, trace)  # noqa: E731
+
+        def call(body: bytes) -> Answer:
+            return self.pool.invoke(name, body, request_id, trace)
+
         event = json.loads(request.body)
         if name in self._streams and streams.is_stream(event):
             answer = self._streams[name].deliver(event, call)
@@ -98,15 +103,16 @@ class Site:
         status = HTTPStatus.OK if answer.ok else HTTPStatus.INTERNAL_SERVER_ERROR
         return Response(status, [("content-type", "application/json")], answer.body)
 
-    def check_signature(self, request: Request) -> Response | None:
-        """None if the signed URL holds, else CloudFront's refusal."""
-        host = dict((name.lower(), value) for name, value in request.headers).get("host", self.domain)
+    def refuse_asset(self, request: Request) -> Response | None:
+        """CloudFront's refusal, or None if the address is signed and the method reads."""
+        if request.method not in ("GET", "HEAD"):
+            return Response(403, [("content-type", "text/plain")], b"This distribution only supports GET and HEAD\n")
+        host = {name.lower(): value for name, value in request.headers}.get("host", self.domain)
         url = f"http://{host}{request.path}" + (f"?{request.query}" if request.query else "")
         try:
             self.signed_urls.verify(url, request.address)
         except Denied:
-            body = b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>"
-            return Response(403, [("content-type", "text/xml")], body)
+            return Response(403, [("content-type", "text/xml")], _ACCESS_DENIED)
         return None
 
     def mail(self, path: str) -> Response:

@@ -1,4 +1,4 @@
-"""The one list of what the emulator does not get, and why. Everything else in the templates is deployed as it stands."""
+"""The one list of what the emulator does not get, and why. All else in the templates is deployed as it stands."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ LEFT_OUT: dict[str, str] = {
 
 
 def _for_api_gateway(resource: Resource) -> bool:
-    return resource.get("Properties", {}).get("Principal") == "apigateway.amazonaws.com"
+    return bool(resource.get("Properties", {}).get("Principal") == "apigateway.amazonaws.com")
 
 
 LEFT_OUT_WHEN: dict[str, tuple[Callable[[Resource], bool], str]] = {

@@ -51,25 +51,31 @@ class Resolver:
         return self._values.get(name) or self._physical.get(name) or f"left-out.{name}"
 
     def _call(self, function: str, inner: Any) -> Any:
-        match function:
-            case "Sub":
-                return self._sub(inner)
-            case "Join":
-                return str(inner[0]).join(map(str, self.resolve(inner[1])))
-            case "If":
-                return self.resolve(inner[1] if self._condition({"Condition": inner[0]}) else inner[2])
-            case "GetAtt":
-                name, attribute = inner.split(".", 1) if isinstance(inner, str) else inner
-                return self._attribute(name, attribute)
-            case "Select":
-                return self.resolve(inner[1])[int(inner[0])]
-            case "Split":
-                return str(self.resolve(inner[1])).split(inner[0])
-            case "FindInMap":
-                outer, first, second = map(self.resolve, inner)
-                return self._template["Mappings"][outer][first][second]
-            case _:
-                raise ValueError(f"Fn::{function} in a Batch resource: teach infrastructure/local/stacks/resolve.py")
+        """One `Fn::` function. ValueError for one that is not known here."""
+        method = getattr(self, f"_fn_{function.lower()}", None)
+        if method is None:
+            raise ValueError(f"Fn::{function} in a Batch resource: teach infrastructure/local/stacks/resolve.py")
+        return method(inner)
+
+    def _fn_join(self, inner: Any) -> str:
+        return str(inner[0]).join(map(str, self.resolve(inner[1])))
+
+    def _fn_if(self, inner: Any) -> Any:
+        return self.resolve(inner[1] if self._condition({"Condition": inner[0]}) else inner[2])
+
+    def _fn_getatt(self, inner: Any) -> str:
+        name, attribute = inner.split(".", 1) if isinstance(inner, str) else inner
+        return self._attribute(name, attribute)
+
+    def _fn_select(self, inner: Any) -> Any:
+        return self.resolve(inner[1])[int(inner[0])]
+
+    def _fn_split(self, inner: Any) -> list[str]:
+        return str(self.resolve(inner[1])).split(inner[0])
+
+    def _fn_findinmap(self, inner: Any) -> Any:
+        outer, first, second = map(self.resolve, inner)
+        return self._template["Mappings"][outer][first][second]
 
     def _attribute(self, name: str, attribute: str) -> str:
         if (output := self._outputs.get(f"{name}.{attribute}")) is not None:
@@ -79,7 +85,7 @@ class Resolver:
             return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{physical}"
         return f"left-out.{physical}.{attribute}"
 
-    def _sub(self, inner: Any) -> str:
+    def _fn_sub(self, inner: Any) -> str:
         text, own = (inner, {}) if isinstance(inner, str) else (inner[0], self.resolve(inner[1]))
 
         def value(match: re.Match[str]) -> str:

@@ -80,24 +80,7 @@ class Setting:
 def prepare(path: Path, setting: Setting) -> Prepared:
     """Transform one template and its nested ones, and take out what is not for the emulator."""
     template = yaml_parse(path.read_text())
-    nested: dict[str, Prepared] = {}
-    functions: dict[str, Source] = {}
-    defaults = template.get("Globals", {}).get("Function", {})
-    for name in _ONE_VERSION:
-        defaults.pop(name, None)
-    for name, resource in template["Resources"].items():
-        properties = resource.setdefault("Properties", {})
-        match resource["Type"]:
-            case "AWS::CloudFormation::Stack" | "AWS::Serverless::Application" as kind:
-                where = "Location" if kind.endswith("Application") else "TemplateURL"
-                nested[name] = prepare(path.parent / properties[where], setting)
-            case "AWS::Serverless::Function":
-                functions[name] = _function(path, properties, defaults)
-            case "AWS::Serverless::LayerVersion":
-                properties["ContentUri"] = "s3://local/layer"
-            case "AWS::Serverless::StateMachine":
-                _inline_definition(path, properties)
-    template["Resources"] = _alias_to_function(template["Resources"], functions)
+    nested, functions = _localise(path, template, setting)
     if _SAM in _transforms(template):
         template = _transform(template, setting.parameters)
     for resource in template["Resources"].values():
@@ -106,13 +89,37 @@ def prepare(path: Path, setting: Setting) -> Prepared:
         adapt.plain_policies(resource)
     left_out = take_out(template)
     template = adapt.resolve_dynamic(template, dict(setting.parameters), setting.lookup)
+    resources = template["Resources"]
     children = {
-        name: Child(nested[name], template["Resources"][name]["Properties"].get("Parameters", {}))
-        for name in _in_order(template["Resources"], set(nested))
+        name: Child(nested[name], resources[name]["Properties"].get("Parameters", {}))
+        for name in _in_order(resources, set(nested))
     }
     for name in nested:
-        del template["Resources"][name]
+        del resources[name]
     return Prepared(path, template, functions, left_out, children)
+
+
+def _localise(path: Path, template: dict[str, Any], setting: Setting) -> tuple[dict[str, Prepared], dict[str, Source]]:
+    """Note and replace what names a local path. Returns nested stacks and functions by logical id."""
+    nested: dict[str, Prepared] = {}
+    functions: dict[str, Source] = {}
+    defaults = template.get("Globals", {}).get("Function", {})
+    for name in _ONE_VERSION:
+        defaults.pop(name, None)
+    for name, resource in template["Resources"].items():
+        properties = resource.setdefault("Properties", {})
+        match resource["Type"]:
+            case "AWS::CloudFormation::Stack":
+                nested[name] = prepare(path.parent / properties["TemplateURL"], setting)
+            case "AWS::Serverless::Application":
+                nested[name] = prepare(path.parent / properties["Location"], setting)
+            case "AWS::Serverless::Function":
+                functions[name] = _function(path, properties, defaults)
+            case "AWS::Serverless::LayerVersion":
+                properties["ContentUri"] = "s3://local/layer"
+            case "AWS::Serverless::StateMachine":
+                _inline_definition(path, properties)
+    return nested, functions
 
 
 def _in_order(resources: dict[str, Any], nested: set[str]) -> list[str]:

@@ -1,9 +1,10 @@
 """Answers in each of the forms that an HttpApi understands, by the last part of the path."""
 
 import base64
+from typing import Any
 
 
-def handler(event, context):
+def handler(event: Any, context: Any) -> Any:
     match event["pathParameters"]["proxy"]:
         case "plain":
             return {"just": "data"}

@@ -2,9 +2,10 @@
 
 import json
 import os
+from typing import Any
 
 
-def handler(event, context):
+def handler(event: Any, context: Any) -> Any:
     seen = {
         "event": event,
         "pid": os.getpid(),

@@ -2,11 +2,12 @@
 
 import json
 import os
+from typing import Any
 
 import boto3
 
 
-def handler(event, context):
+def handler(event: Any, context: Any) -> Any:
     sqs = boto3.client("sqs")
     for record in event["Records"]:
         pk = record["dynamodb"]["NewImage"]["pk"]["S"]

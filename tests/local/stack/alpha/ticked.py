@@ -1,11 +1,12 @@
 """Counts the ticks of both kinds of schedule."""
 
 import os
+from typing import Any
 
 import boto3
 
 
-def handler(event, context):
+def handler(event: Any, context: Any) -> Any:
     source = event.get("source", "scheduler") if isinstance(event, dict) else "scheduler"
     boto3.client("dynamodb").update_item(
         TableName=os.environ["TABLE"],
