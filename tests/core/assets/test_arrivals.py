@@ -299,3 +299,30 @@ class TestRequireReadyCapture:
                 self.ready(org_id, absent, 1)
         with pytest.raises(errors.CaptureNotFound):
             service.capture_facts(ids.new("org"), capture_id)
+
+
+@pytest.mark.part("AST-1")
+class TestNewsOfS3:
+    """What S3 itself sends through EventBridge and SQS."""
+
+    def test_it_is_read(self, aws: Aws, org_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A bucket of its own, so that other tests' objects make no news here."""
+        bucket = f"news-{org_id[4:].lower()}"
+        store, queues, rules = aws.client("s3"), aws.client("sqs"), aws.client("events")
+        store.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        store.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        url = queues.create_queue(QueueName=bucket)["QueueUrl"]
+        pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
+        rules.put_rule(Name=bucket, EventPattern=json.dumps(pattern))
+        arn = f"arn:aws:sqs:eu-central-1:000000000000:{bucket}"
+        rules.put_targets(Rule=bucket, Targets=[{"Id": "queue", "Arn": arn}])
+        monkeypatch.setenv("UPLOADS_BUCKET", bucket)
+        (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
+        customer.send(ticket, samples.jpeg())
+        (message,) = queues.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+        arrival = service.read_event(json.loads(message["Body"]))
+        assert (arrival.key, arrival.bytes) == (f"incoming/{org_id}/{ticket.id}", len(samples.jpeg()))
+        assert abs(arrival.at - clock.now()) < timedelta(minutes=1)
+        assert service.check_arrival(arrival) == UploadState.usable
