@@ -13,7 +13,7 @@ from snapforge.notifications.errors import DeliveryInProgress
 from tests.support.aws import Aws
 
 ORG = "org_01KA0000000000000000000000"
-SAMPLES = {
+SAMPLES: dict[str, dict[str, Any]] = {
     "user.verification_requested": {"email": "robin@example.com", "name": "Robin", "token": "abc/+=def"},
     "job.succeeded": {
         "email": "robin@example.com",
