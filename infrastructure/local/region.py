@@ -213,8 +213,10 @@ class Region:
         self.emulator.start()
 
     def restart_functions_host(self) -> None:
-        """Stop the functions host and start it again; callers wait at the open socket meanwhile."""
-        self.functions_host.stop(grace=5)
+        """Stop the functions host and start it again. What it has in hand is finished for four seconds; new callers
+        wait at the open socket meanwhile.
+        """
+        self.functions_host.stop(grace=8)
         self.functions_host.start()
         self._await_site()
 
@@ -343,7 +345,7 @@ class Region:
             "MailDomain": MAIL_DOMAIN,
             "MailFrom": f"Snapforge <hello@{MAIL_DOMAIN}>",
             "WeightsUri": self.weights or "",
-            "ReleaseSha": "local",
+            "ReleaseSha": "0" * 40,
         }
 
     def _await_site(self) -> None:

@@ -3,6 +3,8 @@
 import socket
 import socketserver
 import sys
+import threading
+import time
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -17,6 +19,21 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     timeout = 120
+    server: "Server"
+
+    def handle_one_request(self) -> None:
+        """As the base class, telling the server when a request is in hand."""
+        try:
+            super().handle_one_request()
+        finally:
+            self.server.idle(self.connection)
+        if self.server.draining:
+            self.close_connection = True
+
+    def parse_request(self) -> bool:
+        """Called once the first line of a request is there."""
+        self.server.busy(self.connection)
+        return super().parse_request()
 
     def answer(self) -> None:
         """Read one request and answer it."""
@@ -66,6 +83,39 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.socket.close()
         self.socket = socket.socket(fileno=descriptor)
         self.server_address = self.socket.getsockname()
+        self.draining = False
+        self._in_hand: set[Any] = set()
+        self._changed = threading.Condition()
+
+    def busy(self, connection: Any) -> None:
+        """A connection that is new, or has a request, is not to be cut off."""
+        with self._changed:
+            self._in_hand.add(connection)
+
+    def idle(self, connection: Any) -> None:
+        """A kept connection waits for its next request, or has ended."""
+        with self._changed:
+            self._in_hand.discard(connection)
+            self._changed.notify_all()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A new connection: its first request may be under way."""
+        self.busy(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection has ended."""
+        self.idle(request)
+        super().shutdown_request(request)
+
+    def drain(self, seconds: float) -> None:
+        """Take no new connections (they wait at the socket for the next process) and finish what is in hand."""
+        self.draining = True
+        self.shutdown()
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while self._in_hand and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no news; anything else goes to the log with its trace."""

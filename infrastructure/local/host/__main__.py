@@ -21,6 +21,7 @@ from infrastructure.local.host.pool import Pool
 from infrastructure.local.host.server import Server
 from infrastructure.local.host.site import Site
 
+_DRAIN_SECONDS = 4.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
 
@@ -49,6 +50,7 @@ def main() -> None:
             pool.replace_zygote(server.site.deployed.functions)
         elif pool.watch():
             pool.replace_zygote(server.site.deployed.functions)
+    server.drain(_DRAIN_SECONDS)
     pool.close()
 
 

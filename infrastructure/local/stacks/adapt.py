@@ -8,6 +8,8 @@ Lookup = Callable[[str, str], str | None]
 """Value of (`ssm` | `secretsmanager`, name), or None if it is not there yet."""
 
 _DYNAMIC = re.compile(r"\{\{resolve:(ssm|secretsmanager):([^}]*(?:\$\{[^}]*\}[^}]*)*)\}\}")
+_ALIAS = re.compile(r"(\w+)\.(?:Alias|Version)")
+_SUB_ALIAS = re.compile(r"\$\{(\w+)\.(?:Alias|Version)\}")
 _HOST_LOST = "Runtime.HandlerError"
 _SERVICE_FAULT = "Lambda.ServiceException"
 
@@ -65,3 +67,20 @@ def to_proxy(properties: dict[str, Any], invoke_url: str) -> None:
         properties.pop(name, None)
     environment = properties.setdefault("Environment", {})
     environment["Variables"] = {**environment.get("Variables", {}), "MINISTACK_LAMBDA_PROXY_URL": invoke_url}
+
+
+def without_aliases(value: Any, functions: set[str]) -> Any:
+    """Point what names a function's alias or version (SAM's `X.Alias`, `X.Version`) at the function: there is one."""
+    if isinstance(value, list):
+        return [without_aliases(item, functions) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((key, inner),) = value.items()
+        if key == "Ref" and isinstance(inner, str) and (found := _ALIAS.fullmatch(inner)) and found[1] in functions:
+            return {"Fn::GetAtt": [found[1], "Arn"]}
+        if key == "Fn::Sub":
+            text, *rest = [inner] if isinstance(inner, str) else inner
+            text = _SUB_ALIAS.sub(lambda m: f"${{{m[1]}.Arn}}" if m[1] in functions else m[0], text)
+            return {key: [text, *without_aliases(rest, functions)] if rest else text}
+    return {key: without_aliases(inner, functions) for key, inner in value.items()}

@@ -81,6 +81,7 @@ def prepare(path: Path, setting: Setting) -> Prepared:
     """Transform one template and its nested ones, and take out what is not for the emulator."""
     template = yaml_parse(path.read_text())
     nested, functions = _localise(path, template, setting)
+    template = adapt.without_aliases(template, set(functions))
     if _SAM in _transforms(template):
         template = _transform(template, setting.parameters)
     for resource in template["Resources"].values():
