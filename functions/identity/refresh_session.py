@@ -10,10 +10,9 @@ from snapforge.identity.schemas import AccessToken
 @endpoint(
     "POST /v1/auth/refresh",
     public=True,
-    raises=(errors.SessionOver, errors.RefreshReused, errors.ForeignOrigin, errors.RateLimited),
+    raises=(errors.SessionOver, errors.RefreshReused, errors.ForeignOrigin),
 )
 def handler(origin: Origin) -> Annotated[Reply, AccessToken]:
     """A new access token for the refresh cookie, which is replaced. Needs the header `X-Requested-With: snapforge`."""
-    allowance = service.count_address("refresh", origin.address)
     opened = service.refresh(origin.cookies, origin.headers)
-    return reply(opened.body, cookies=[opened.cookie], headers=allowance.headers())
+    return reply(opened.body, cookies=[opened.cookie])

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from snapforge.identity import domain
 from snapforge.identity.common_passwords import COMMON
@@ -44,6 +46,20 @@ class TestAddresses:
         """What cannot be one, or could smuggle a second one into a header, is refused."""
         with pytest.raises(ValueError, match="no e-mail address"):
             domain.normalise_email(typed)
+
+    @settings(deadline=None)
+    @given(
+        st.text(max_size=80)
+        | st.builds("{}@{}.{}".format, st.text(max_size=20), st.text(max_size=20), st.text(max_size=9))
+    )
+    def test_any_text_is_an_address_or_none(self, typed: str) -> None:
+        """Whatever is typed: a stable address of one line, or a ValueError, never a crash."""
+        try:
+            address = domain.normalise_email(typed)
+        except ValueError:
+            return
+        assert domain.normalise_email(address) == address
+        assert len(address.split()) == 1
 
     def test_case_makes_no_second_account(self) -> None:
         """Two spellings share one key, and the key does not show the address."""
@@ -164,6 +180,13 @@ class TestRefreshTokens:
         """Whichever token comes."""
         assert domain.judge(self.first, family_of(self.first, revoked_at=NOW), NOW) is Verdict.over
         assert domain.judge(self.first, family_of(self.first, expires_at=NOW), NOW) is Verdict.over
+
+    @settings(deadline=None)
+    @given(st.text())
+    def test_any_text_is_a_token_or_none(self, text: str) -> None:
+        """Cookies and keys come from anywhere."""
+        assert domain.parse_refresh_token(text) is None
+        assert domain.parse_key(text) is None
 
     def test_an_invented_token_ends_nothing(self) -> None:
         """Who knows the ids but not the family's secret is a stranger."""

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.part("ID-9")
 class TestCountAddress:
     """Login, sign-up and the like, by the caller's address."""
 
-    @pytest.mark.parametrize("action", ["login", "signup", "verify", "resend", "refresh"])
+    @pytest.mark.parametrize("action", ["login", "signup", "verify", "resend"])
     def test_up_to_the_limit(self, aws: Aws, action: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Then 429 with the headers; another address and the next window are free."""
         moment, address = clock.now(), ids.new("event")

@@ -272,7 +272,6 @@ COUNTED = {
     "signup": Limit(20, 3600),
     "verify": Limit(30, 300),
     "resend": Limit(20, 3600),
-    "refresh": Limit(120, 300),
     "mail": Limit(5, 3600),
 }
 """Fixed windows. By the caller's address, except `mail`: by the mail address, so that nobody floods a mailbox."""

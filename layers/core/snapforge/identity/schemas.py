@@ -14,7 +14,9 @@ Email = Annotated[
     Field(min_length=6, max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "email"}),
     AfterValidator(domain.normalise_email),
 ]
-Password = Annotated[str, Field(max_length=1000, examples=["correct horse battery staple"])]
+Password = Annotated[
+    str, Field(max_length=1000, examples=["correct horse battery"], json_schema_extra={"format": "password"})
+]
 PersonName = Annotated[
     str,
     # A name goes into mails to an address that is not yet known to be the sender's: no links, no markup.
