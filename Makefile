@@ -34,7 +34,7 @@ check-python:
 	.venv/bin/ruff format --check -q .
 	.venv/bin/ruff check -q .
 	.venv/bin/mypy layers/core/snapforge functions infrastructure tests
-	PYTHONPATH=layers/core .venv/bin/lint-imports --no-cache
+	PYTHONPATH=layers/core:gpu_batch .venv/bin/lint-imports --no-cache
 	$(PY) -m infrastructure.tools.openapi --check
 
 check-workers:
