@@ -44,6 +44,8 @@ def exif(
     orientation: int = 1,
     focal_35: int | None = 26,
     plane: tuple[float, int] | None = None,
+    sensor_width: int | None = None,
+    zoom: float | None = None,
     taken: str = "2026:05:01 12:00:00",
     offset: str = "+02:00",
 ) -> bytes:
@@ -54,6 +56,10 @@ def exif(
     sub[0x9003], sub[0x9011], sub[0x920A] = taken, offset, 5.7
     if focal_35 is not None:
         sub[0xA405] = focal_35
+    if sensor_width is not None:
+        sub[0xA002] = sensor_width
+    if zoom is not None:
+        sub[0xA404] = zoom
     if plane is not None:
         sub[0xA20E], sub[0xA210] = plane
     place = tags.get_ifd(0x8825)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from snapforge.assets import arrivals, captures, errors, schemas, service
+from snapforge.assets import arrivals, captures, errors, schemas, service, uploads
 from snapforge.assets.domain import CaptureState, UploadState
 from snapforge.assets.store import ContentRow, UploadRow, org_pk
 from snapforge.aws import s3, tables
@@ -261,6 +261,26 @@ class TestDeliveredOften:
         assert not keys(aws, aws.uploads_bucket, f"incoming/{org_id}/")
         assert counts(org_id, capture_id) == (1, 0, 1, 0)
 
+    def test_it_expires_while_it_is_checked(
+        self, aws: Aws, org_id: str, capture_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The sweeper was faster: the photo is not counted, though the capture waits for another."""
+        first, _ = customer.announce(
+            org_id, [(name, samples.jpeg(), "image/jpeg") for name in ("a.jpg", "b.jpg")], capture_id
+        )
+        customer.send(first, samples.jpeg())
+        check = arrivals._check
+
+        def overtaken(upload: UploadRow, arrival: arrivals.Arrival) -> arrivals.Checked:
+            checked = check(upload, arrival)
+            assert uploads._expire(upload)
+            return checked
+
+        monkeypatch.setattr(arrivals, "_check", overtaken)
+        assert customer.arrive(aws, org_id, first.id) == UploadState.expired
+        assert counts(org_id, capture_id) == (1, 1, 0, 0)
+        assert service.capture_facts(org_id, capture_id).usable == ()
+
     def test_the_object_is_gone_because_another_delivery_was_faster(self, aws: Aws, org_id: str) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
         event = customer.object_created(aws, f"incoming/{org_id}/{ticket.id}", len(samples.jpeg()))
@@ -286,12 +306,17 @@ class TestRequireReadyCapture:
         customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
         capture = service.capture_facts(org_id, capture_id)
         self.ready(org_id, capture_id, capture.version)
-        customer.announce(org_id, [("b.jpg", b"x", "image/jpeg")], capture_id)
+        (ticket,) = customer.announce(org_id, [("b.jpg", samples.jpeg(1), "image/jpeg")], capture_id)
         pending = service.capture_facts(org_id, capture_id)
         assert pending.state == CaptureState.checking
         for version in (capture.version, pending.version):
             with pytest.raises(errors.CaptureNotReady):
                 self.ready(org_id, capture_id, version)
+        customer.send(ticket, samples.jpeg(1))
+        customer.arrive(aws, org_id, ticket.id)
+        with pytest.raises(errors.CaptureNotReady):
+            self.ready(org_id, capture_id, capture.version)
+        self.ready(org_id, capture_id, service.capture_facts(org_id, capture_id).version)
 
     def test_empty_or_absent_it_does_not(self, aws: Aws, org_id: str, capture_id: str) -> None:
         for absent in (capture_id, ids.new("capture")):

@@ -293,6 +293,13 @@ class TestLens:
         assert self.facts(plane=(5080.0, 2)).focal_px == pytest.approx(1140, rel=1e-3)
         assert self.facts(plane=(2000.0, 3)).focal_px == pytest.approx(1140, rel=1e-3)
 
+    def test_a_resized_file_is_not_as_wide_as_the_sensor(self) -> None:
+        """The tags speak of 2400 pixels, the file has 1200."""
+        assert self.facts(plane=(5080.0, 2), sensor_width=2400).focal_px == pytest.approx(570, rel=1e-3)
+
+    def test_digital_zoom_is_only_in_the_equivalent(self) -> None:
+        assert self.facts(plane=(5080.0, 2), zoom=2.0).focal_px == pytest.approx(26 / 43.2666 * 1500, rel=1e-4)
+
     @pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
     def test_nonsense_is_unknown_and_no_reason_to_refuse(self) -> None:
         assert self.facts(focal_35=None).focal_px is None
