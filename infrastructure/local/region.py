@@ -77,6 +77,7 @@ class Region:
         self._lock_file: IO[str] | None = None
         self._stopping = threading.Event()
         self._failure: str | None = None
+        self._clients: dict[str, Any] = {}
 
     # --- addresses -------------------------------------------------------------------------------------------------
 
@@ -98,13 +99,16 @@ class Region:
         return self.emulator.url
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this region."""
-        import boto3
-        from botocore.config import Config
+        """A boto3 client of this region, one per service; closed at stop."""
+        if service not in self._clients:
+            import boto3
+            from botocore.config import Config
 
-        endpoint = self.batch_url if service == "batch" else self.emulator_url
-        session = boto3.Session("local", "local", region_name=REGION)
-        return session.client(service, endpoint_url=endpoint, config=Config(proxies={}))  # type: ignore[call-overload]
+            endpoint = self.batch_url if service == "batch" else self.emulator_url
+            session = boto3.Session("local", "local", region_name=REGION)
+            make: Any = session.client
+            self._clients[service] = make(service, endpoint_url=endpoint, config=Config(proxies={}))
+        return self._clients[service]
 
     def environment(self) -> dict[str, str]:
         """Variables that point any AWS SDK or the CLI at this region."""
@@ -191,6 +195,8 @@ class Region:
     def stop(self) -> None:
         """Stop everything in the order of who calls whom, saving the emulator's state last."""
         self._stopping.set()
+        while self._clients:
+            self._clients.popitem()[1].close()
         for name in ("functions_host", "batch", "recorder"):
             if (service := getattr(self, name, None)) is not None:
                 service.stop(grace=self.options.stop_grace + 5)
