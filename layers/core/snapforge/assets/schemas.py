@@ -166,7 +166,7 @@ class Capture(Schema):
 class AssetsQuery(Schema):
     """The newest first."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: str | None = None
     job_id: Annotated[str, Field(pattern=ids.pattern("job"))] | None = None
 
