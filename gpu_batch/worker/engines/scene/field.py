@@ -1,5 +1,6 @@
 """The radiance field: nerfstudio's nerfacto at a size that fits the device, without what it would download."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
@@ -23,26 +24,29 @@ def _declare_torchvision_operators() -> None:
 _kept: list[torch.library.Library] = []
 _declare_torchvision_operators()
 
-from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig  # noqa: E402
-from nerfstudio.cameras.rays import RayBundle  # noqa: E402
-from nerfstudio.data.scene_box import SceneBox  # noqa: E402
-from nerfstudio.field_components.spatial_distortions import SceneContraction  # noqa: E402
-from nerfstudio.fields.density_fields import HashMLPDensityField  # noqa: E402
-from nerfstudio.fields.nerfacto_field import NerfactoField  # noqa: E402
-from nerfstudio.model_components.losses import MSELoss  # noqa: E402
-from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler, UniformSampler  # noqa: E402
-from nerfstudio.model_components.renderers import (  # noqa: E402
-    AccumulationRenderer,
-    DepthRenderer,
-    RGBRenderer,
-)
-from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider  # noqa: E402
-from nerfstudio.models.base_model import Model as BaseModel  # noqa: E402
-from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig  # noqa: E402
-from nerfstudio.utils.external import TCNN_EXISTS  # noqa: E402
-from torchmetrics.image import PeakSignalNoiseRatio  # noqa: E402
+# nerfstudio 1.1.5 was written for older releases of torch and websockets; what they warn of at import is not ours.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+    from nerfstudio.cameras.rays import RayBundle
+    from nerfstudio.data.scene_box import SceneBox
+    from nerfstudio.field_components.spatial_distortions import SceneContraction
+    from nerfstudio.fields.density_fields import HashMLPDensityField
+    from nerfstudio.fields.nerfacto_field import NerfactoField
+    from nerfstudio.model_components.losses import MSELoss
+    from nerfstudio.model_components.ray_samplers import LinearDisparitySampler, ProposalNetworkSampler, UniformSampler
+    from nerfstudio.model_components.renderers import (
+        AccumulationRenderer,
+        DepthRenderer,
+        RGBRenderer,
+    )
+    from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
+    from nerfstudio.models.base_model import Model as BaseModel
+    from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
+    from nerfstudio.utils.external import TCNN_EXISTS
+    from torchmetrics.image import PeakSignalNoiseRatio
 
-_NEAR, _FAR = 0.05, 60.0
+_FAR = 60.0
 
 
 class SmallNerfacto(NerfactoModel):
@@ -85,9 +89,9 @@ class SmallNerfacto(NerfactoModel):
             num_proposal_network_iterations=1,
             single_jitter=True,
             update_sched=self._proposal_pause,
-            initial_sampler=UniformSampler(single_jitter=True) if contraction is None else None,
+            initial_sampler=(UniformSampler if contraction is None else LinearDisparitySampler)(single_jitter=True),
         )
-        collider: Any = AABBBoxCollider(self.scene_box) if contraction is None else NearFarCollider(_NEAR, _FAR)
+        collider: Any = AABBBoxCollider(self.scene_box) if contraction is None else NearFarCollider(config.near_plane, config.far_plane)
         self.collider = collider
         self.renderer_rgb = RGBRenderer(background_color=config.background_color)
         self.renderer_accumulation = AccumulationRenderer()
@@ -105,7 +109,12 @@ class SmallNerfacto(NerfactoModel):
 def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
     """A fresh field for the capture's box; on CUDA with tinycudann's kernels where they are installed."""
     bounded = capture.masks != "none"
+    # Without masks nothing is modelled nearer to the camera than half-way to the box: that is where floaters live.
+    eyes = np.array([view.pose[:3, 3] for view in capture.training])
+    outside = np.linalg.norm(np.maximum(np.abs(eyes) - capture.high, 0), axis=1)
     config = NerfactoModelConfig(
+        near_plane=max(0.05, 0.5 * float(outside.min())),
+        far_plane=_FAR,
         _target=SmallNerfacto,
         disable_scene_contraction=bounded,
         background_color=_background(capture.masks),

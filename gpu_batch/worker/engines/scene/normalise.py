@@ -57,7 +57,7 @@ def build(
             View(index, given[index].name, _pose(image), focal, centre, *size, _is_held_out(number, len(images)))
         )
         tick(0.8 * (number + 1) / len(images))
-    points = _points(reconstruction, posed, alphas, kind)
+    points, tracks = _points(reconstruction, images, posed, alphas, kind)
     turn = _upright(posed)
     posed, points = [_moved(view, turn, np.zeros(3), 1.0) for view in posed], points @ turn.T
     low, high = _carved(posed, alphas, points) if kind != "none" else _sparse_box(posed, points)
@@ -68,6 +68,7 @@ def build(
         (high - centre_) * scale,
         kind,
         (points - centre_) * scale,
+        tracks,
         float(reconstruction.compute_mean_reprojection_error()),
         model.method,
     )
@@ -107,15 +108,31 @@ def _undistort(
 
 
 def _points(
-    reconstruction: pycolmap.Reconstruction, posed: list[View], alphas: list[Mask], kind: Kind
-) -> npt.NDArray[np.float64]:
-    """Sparse points seen at least three times, and, with masks, inside nearly all of them."""
-    kept = [point.xyz for point in reconstruction.points3D.values() if point.track.length() >= 3 and point.error < 2]
-    points = np.array(kept, np.float64).reshape(-1, 3)
-    if kind == "none" or not len(points):
-        return points
-    outside = sum(_outside(view, alpha, points).astype(int) for view, alpha in zip(posed, alphas, strict=True))
-    return points[outside <= max(1, len(posed) // 10)]
+    reconstruction: pycolmap.Reconstruction,
+    images: list[pycolmap.Image],
+    posed: list[View],
+    alphas: list[Mask],
+    kind: Kind,
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Sparse points (N, 3) seen at least three times, with masks inside nearly all of them, and who saw which.
+
+    The second array (T, 2) holds pairs of a view's position in `posed` and a point's row.
+    """
+    kept = {i: p.xyz for i, p in reconstruction.points3D.items() if p.track.length() >= 3 and p.error < 2}
+    points = np.array(list(kept.values()), np.float64).reshape(-1, 3)
+    good = np.ones(len(points), bool)
+    if kind != "none" and len(points):
+        outside = sum(_outside(view, alpha, points).astype(int) for view, alpha in zip(posed, alphas, strict=True))
+        good = np.asarray(outside <= max(1, len(posed) // 10))
+    rows = np.cumsum(good) - 1
+    row_of = {i: int(rows[k]) for k, i in enumerate(kept) if good[k]}
+    tracks = [
+        (number, row_of[spot.point3D_id])
+        for number, image in enumerate(images)
+        for spot in image.points2D
+        if spot.has_point3D() and spot.point3D_id in row_of
+    ]
+    return points[good], np.array(tracks, np.int64).reshape(-1, 2)
 
 
 def _outside(view: View, alpha: Mask, points: Array) -> npt.NDArray[np.bool_]:

@@ -16,11 +16,15 @@ import torch
 from worker.engines.scene import field, views
 from worker.engines.scene.field import SmallNerfacto
 from worker.engines.scene.presets import Settings
+from worker.engines.scene.rays import bilinear
 from worker.engines.scene.views import Capture, View
 
 from nerfstudio.model_components.losses import distortion_loss  # isort: skip (field prepares its import)
 
 CHECKPOINT_SECONDS = 20.0
+_TRACK_SHARE = 0.2
+"""Share of a batch that follows sparse points, whose distance is known."""
+_TRACK_WEIGHT = 0.08
 _OBJECT_SHARE = 0.75
 """Share of a batch taken from the object's pixels; the rest lies round it, and teaches where nothing is."""
 
@@ -49,6 +53,45 @@ class Pixels:
         return torch.cat([first, rest])
 
 
+@dataclass(frozen=True)
+class Sightings:
+    """Rays through sparse points, as `Pixels`, and the distance to the point along each."""
+
+    origins: torch.Tensor
+    directions: torch.Tensor
+    colours: torch.Tensor
+    distances: torch.Tensor
+
+
+def sightings(folder: pathlib.Path, capture: Capture, settings: Settings, device: str) -> Sightings:
+    """All sightings of sparse points in training views; there may be none."""
+    rows: list[tuple[Any, Any, Any]] = []
+    for number, view in enumerate(capture.views):
+        if view.held_out:
+            continue
+        small = view.scaled(settings.train_px)
+        points = capture.points[capture.tracks[capture.tracks[:, 0] == number, 1]]
+        u, v, depth = small.project(points)
+        good = (depth > 0) & (u > 0) & (v > 0) & (u < small.width) & (v < small.height)
+        if good.any():
+            colour = bilinear(views.image(folder, small), u[good] - 0.5, v[good] - 0.5)
+            rows.append((np.broadcast_to(view.pose[:3, 3], (int(good.sum()), 3)), points[good], colour))
+    if not rows:
+        rows.append((np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 4))))
+    origins, points, colours = (np.concatenate([row[k] for row in rows]) for k in range(3))
+    reach = np.linalg.norm(points - origins, axis=1)
+    return Sightings(
+        _tensor(origins, device),
+        _tensor((points - origins) / reach[:, None], device),
+        _tensor(colours / 255, device),
+        _tensor(reach, device),
+    )
+
+
+def _tensor(values: Any, device: str) -> torch.Tensor:
+    return torch.tensor(np.asarray(values, np.float32), device=device)
+
+
 def pixels(folder: pathlib.Path, capture: Capture, settings: Settings, device: str) -> Pixels:
     """All pixels of the training views that can teach something: with masks, those on and near the object."""
     rows: dict[bool, list[tuple[Any, Any, Any]]] = {True: [], False: []}
@@ -64,9 +107,9 @@ def pixels(folder: pathlib.Path, capture: Capture, settings: Settings, device: s
     origins, directions, colours = (np.concatenate([row[k] for row in ordered]) for k in range(3))
     directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     return Pixels(
-        torch.tensor(np.asarray(origins, np.float32), device=device),
-        torch.tensor(np.asarray(directions, np.float32), device=device),
-        torch.tensor(np.asarray(colours, np.float32) / 255, device=device),
+        _tensor(origins, device),
+        _tensor(directions, device),
+        _tensor(colours, device) / 255,
         sum(len(row[2]) for row in rows[True]),
     )
 
@@ -107,7 +150,7 @@ def train(
     torch.manual_seed(seed)
     np.random.seed(seed)
     model = field.build(capture, settings, device)
-    data = pixels(folder, capture, settings, device)
+    data = pixels(folder, capture, settings, device), sightings(folder, capture, settings, device)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.numel()], lr=1e-2, eps=1e-15)
     path = folder / "field.pt"
     step = _load(path, model, optimizer) if path.exists() else 0
@@ -132,7 +175,7 @@ def train(
 
 def _step(
     model: SmallNerfacto,
-    data: Pixels,
+    data: tuple[Pixels, Sightings],
     optimizer: torch.optim.Optimizer,
     step: int,
     settings: Settings,
@@ -142,18 +185,40 @@ def _step(
         group["lr"] = 1e-2 * _rate(step, settings.steps)
     model.train()
     _anneal(model, step)
-    chosen = data.batch(settings.rays, bounded)
-    outputs = model(field.bundle(data.origins[chosen], data.directions[chosen]))
-    image = data.colours[chosen] if bounded else data.colours[chosen, :3]
-    batch = {"image": image}
+    seen, known = data
+    tracked = round(settings.rays * _TRACK_SHARE) if len(known.distances) else 0
+    chosen = seen.batch(settings.rays - tracked, bounded)
+    spots = torch.randint(max(1, len(known.distances)), (tracked,), device=known.distances.device)
+    outputs = model(
+        field.bundle(
+            torch.cat([seen.origins[chosen], known.origins[spots]]),
+            torch.cat([seen.directions[chosen], known.directions[spots]]),
+        )
+    )
+    image = torch.cat([seen.colours[chosen], known.colours[spots]])
+    batch = {"image": image if bounded else image[:, :3]}
     metrics = {"distortion": distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])}  # type: ignore[no-untyped-call]
     losses: dict[str, torch.Tensor] = model.get_loss_dict(outputs, batch, metrics)  # type: ignore[no-untyped-call]
+    if tracked:
+        losses["tracks"] = _TRACK_WEIGHT * _miss(outputs, known.distances[spots], tracked)
     loss = torch.stack(list(losses.values())).sum()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     model.proposal_sampler.step_cb(step)  # type: ignore[no-untyped-call]
     return float(-10 * torch.log10(losses["rgb_loss"].detach().clamp_min(1e-9)))
+
+
+def _miss(outputs: dict[str, Any], distances: torch.Tensor, tracked: int) -> torch.Tensor:
+    """How far the last `tracked` rays' light comes from, off the known distance and relative to it (Wasserstein-1).
+
+    What shines through to nowhere counts as half the distance off.
+    """
+    weights = outputs["weights_list"][-1][-tracked:, :, 0]
+    spans = outputs["ray_samples_list"][-1].frustums
+    middles = ((spans.starts + spans.ends) / 2)[-tracked:, :, 0]
+    off = (weights * (middles - distances[:, None]).abs()).sum(1) / distances
+    return (off + 0.5 * (1 - weights.sum(1)).clamp_min(0)).mean()
 
 
 def _anneal(model: SmallNerfacto, step: int) -> None:

@@ -74,7 +74,9 @@ class Capture:
     high: Array
     masks: Kind
     points: Array
-    """Sparse points (N, 3) on the object."""
+    """Sparse points (N, 3): with masks on the object, without them of all the photos show."""
+    tracks: npt.NDArray[np.int64]
+    """Sightings (T, 2): the position of a view in `views`, and the row of the point that it saw."""
     reprojection_px: float
     method: str
 
@@ -116,16 +118,18 @@ def save(folder: pathlib.Path, capture: Capture) -> None:
         "low": capture.low.tolist(),
         "high": capture.high.tolist(),
         "masks": capture.masks,
-        "points": np.round(capture.points, 5).tolist(),
         "reprojection_px": capture.reprojection_px,
         "method": capture.method,
     }
+    np.savez(folder / "views" / "points.npz", points=capture.points.astype(np.float32), tracks=capture.tracks)
     (folder / "views" / "views.json").write_text(json.dumps(record))
 
 
 def load(folder: pathlib.Path) -> Capture:
     """Read `views/views.json`."""
     record = json.loads((folder / "views" / "views.json").read_text())
+    with np.load(folder / "views" / "points.npz") as stored:
+        points, tracks = stored["points"].astype(np.float64), stored["tracks"]
     views = tuple(
         View(
             row["index"],
@@ -144,7 +148,8 @@ def load(folder: pathlib.Path) -> Capture:
         np.array(record["low"]),
         np.array(record["high"]),
         record["masks"],
-        np.array(record["points"]).reshape(-1, 3),
+        points,
+        tracks,
         record["reprojection_px"],
         record["method"],
     )
