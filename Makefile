@@ -33,12 +33,12 @@ check: check-python check-workers check-templates ## Static checks: format, lint
 check-python:
 	.venv/bin/ruff format --check -q .
 	.venv/bin/ruff check -q .
-	.venv/bin/mypy layers/core/snapforge functions infrastructure tests
+	.venv/bin/mypy --exclude "^(tests/gpu_batch|infrastructure/local/demo/render)/" layers/core/snapforge functions infrastructure tests
 	PYTHONPATH=layers/core:gpu_batch .venv/bin/lint-imports --no-cache
 	$(PY) -m infrastructure.tools.openapi --check
 
 check-workers:
-	PYTHONPATH=$(WORKER_PATH) .venvs/scene/bin/python -m mypy --config-file pyproject.toml --exclude '^$$' -p worker
+	MYPYPATH=gpu_batch:layers/core .venvs/scene/bin/python -m mypy --cache-dir .mypy_cache/workers gpu_batch/worker
 
 check-templates:
 	.venv/bin/cfn-lint infrastructure/*.yaml template.yaml

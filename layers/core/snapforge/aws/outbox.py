@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import UpdateError
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from snapforge.aws import tables
@@ -103,7 +104,14 @@ def publish_late(row: type[OutboxRow], publish: Publisher) -> int:
 def publish_one(row: type[OutboxRow], pk: str, event: Event, publish: Publisher) -> None:
     """Publish, then mark as sent. A crash between the two publishes twice: consumers key their work by event id."""
     publish(event)
-    row(pk=pk, sk="outbox").update(actions=[row.unsent.remove(), row.unsent_at.remove()])
+    try:
+        row(pk=pk, sk="outbox").update(
+            actions=[row.unsent.remove(), row.unsent_at.remove()], condition=row.event.exists()
+        )
+    except UpdateError as error:
+        # A row that TTL has taken meanwhile must not come back as an empty one.
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
 
 
 def _shard(event_id: str) -> int:
