@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pycolmap
 
 from snapforge.contracts.manifest import Photo
 from worker.engines.scene import photos, views
+from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.masks import Kind, Mask
 from worker.engines.scene.poses import Model
 from worker.engines.scene.views import Array, Capture, View

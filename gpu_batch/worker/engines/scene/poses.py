@@ -10,9 +10,9 @@ from itertools import groupby
 
 import cv2
 import numpy as np
-import pycolmap
 
 from snapforge.contracts.manifest import Photo
+from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.masks import Mask
 from worker.engines.scene.pairs import choose_pairs
 from worker.engines.scene.photos import MIN_PHOTOS
