@@ -173,7 +173,8 @@ class Region:
         self.emulator.start()
         if self.emulator.lost_state:
             self.notes.append("The emulator was killed in the last run: its state is lost, it starts empty.")
-            shutil.rmtree(self.state.batch, ignore_errors=True)
+            for folder in (self.state.batch, self.state.root / "asynchronous"):
+                shutil.rmtree(folder, ignore_errors=True)
             self.state.make()
             for file in (self.state.deployed, self.state.functions):
                 file.unlink(missing_ok=True)

@@ -42,6 +42,7 @@ def for_host(state: State, addresses: Addresses, key: DeliveryKey, watched: Iter
     """The functions host's. `watched` folders have it take changes; none, and it does not look."""
     return {
         "functions": str(state.functions),
+        "asynchronous": str(state.root / "asynchronous"),
         "logs": str(state.logs),
         "layers": [str(REPO / "layers" / "core")],
         "base": {**_BASE, "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13", "HOME": "/tmp"},

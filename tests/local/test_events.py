@@ -103,6 +103,35 @@ class TestQueues:
         seen.until(lambda messages: any(message.get("work") == "dead-1" for message in messages))
 
 
+class TestBus:
+    """Rules that call a function: asynchronous invocations with two more tries."""
+
+    def put(self, region: Region, **detail: Any) -> None:
+        entry = {"Source": "news", "DetailType": "x", "Detail": json.dumps(detail), "EventBusName": "dev"}
+        region.client("events").put_events(Entries=[entry])
+
+    def test_a_failing_function_is_tried_three_times_and_its_event_kept(self, small: Region) -> None:
+        self.put(small, what="bad")
+
+        seen = Seen(small)
+        seen.until(lambda messages: messages.count({"news": "bad"}) == 3)
+        given_up = Seen(small, "dev-given-up")
+        records = given_up.until(lambda messages: any("requestPayload" in message for message in messages))
+        record = next(message for message in records if "requestPayload" in message)
+        assert record["requestPayload"]["detail"] == {"what": "bad"}
+        assert record["responsePayload"]["errorMessage"] == "bad news"
+
+    def test_an_event_in_a_killed_hosts_hands_is_delivered_again(self, small: Region) -> None:
+        self.put(small, what="good", seconds=1)
+        seen = Seen(small)
+        seen.until(lambda messages: {"news": "good"} in messages)
+        os.kill(small.functions_host.pid, signal.SIGKILL)
+
+        seen.until(lambda messages: {"done": "good"} in messages)
+        assert seen.messages.count({"news": "good"}) == 2
+        until(lambda: not list((small.state_dir / "asynchronous").glob("*.json")))
+
+
 class TestStateMachines:
     """Step Functions call functions through the host."""
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from infrastructure.local.host import aws
+from infrastructure.local.host.asynchronous import AsynchronousInvocations
 from infrastructure.local.host.delivery import SignedUrls
 from infrastructure.local.host.functions import load
 from infrastructure.local.host.pool import Pool
@@ -38,9 +39,11 @@ def main() -> None:
     def site() -> Site:
         now = load(functions_file)
         give_up = aws.give_up(settings["emulator"])
-        return Site(now, pool, settings["domain"], settings["emulator"], _signed_urls(settings), give_up)
+        waiting = AsynchronousInvocations(Path(settings["asynchronous"]), now.functions, pool.invoke, give_up)
+        return Site(now, pool, settings["domain"], settings["emulator"], _signed_urls(settings), give_up, waiting)
 
     server = Server(fd, site())
+    server.site.asynchronous.recover()
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     if settings["watched"]:
         threading.Thread(target=_watch, args=(settings["watched"],), name="watch", daemon=True).start()

@@ -38,6 +38,8 @@ class Function:
     url: bool = False
     """Whether it has a Function URL."""
     streams: tuple[StreamSource, ...] = ()
+    on_failure: str | None = None
+    """ARN of the SQS queue for asynchronous invocations that failed every try."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from infrastructure.local.host import gateway, mailbox, pages, streams
+from infrastructure.local.host.asynchronous import AsynchronousInvocations, is_event
 from infrastructure.local.host.delivery import Denied, Origin, SignedUrls
 from infrastructure.local.host.functions import Deployed
 from infrastructure.local.host.gateway import Request, Response, Route, Router
@@ -33,6 +34,7 @@ class Site:
     emulator: str
     signed_urls: SignedUrls
     give_up: streams.GiveUp
+    asynchronous: AsynchronousInvocations
     origin: Origin = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,6 +98,9 @@ class Site:
             return self.pool.invoke(name, body, request_id, trace)
 
         event = json.loads(request.body)
+        if is_event(event):
+            self.asynchronous.accept(name, event)
+            return Response(HTTPStatus.ACCEPTED, [("content-type", "application/json")], b"null")
         if name in self._streams and streams.is_stream(event):
             answer = self._streams[name].deliver(event, call)
         else:

@@ -196,8 +196,17 @@ def functions(client: Clients, stacks: list[Standing]) -> dict[str, Function]:
                 routes=source.routes,
                 url=source.url,
                 streams=tuple(streams.get(name, ())),
+                on_failure=_on_failure(api, name),
             )
     return result
+
+
+def _on_failure(api: Any, name: str) -> str | None:
+    for config in api.list_function_event_invoke_configs(FunctionName=name)["FunctionEventInvokeConfigs"]:
+        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if destination and ":sqs:" in destination:
+            return str(destination)
+    return None
 
 
 def _stream(mapping: dict[str, Any]) -> StreamSource:
