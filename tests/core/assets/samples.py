@@ -111,3 +111,15 @@ def sixteen_bit_rgb() -> bytes:
         + _chunk(b"IDAT", zlib.compress(row * 128))
         + _chunk(b"IEND", b"")
     )
+
+
+def decoded(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def near(image: Image.Image, place: tuple[int, int], colour: tuple[int, ...], tolerance: int) -> None:
+    found = image.getpixel(place)
+    assert isinstance(found, tuple)
+    assert max(abs(a - b) for a, b in zip(found, colour, strict=True)) <= tolerance, (found, colour)

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -271,6 +271,15 @@ class TestSignedLinks:
         url = delivery.sign("assets/ab/abc.glb", until)
         assert verify(url) == clock.epoch(until)
         assert urlsplit(url).path == "/assets/ab/abc.glb"
+
+    def test_links_of_one_quarter_of_an_hour_are_equal(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A browser's cache of a year, keyed by the address, would be of no use otherwise."""
+        start, made = datetime(2026, 11, 21, 12, tzinfo=UTC), []
+        for minutes in (1, 14, 16):
+            monkeypatch.setattr(clock, "now", lambda minutes=minutes: start + timedelta(minutes=minutes))
+            made.append(service.sign("assets/ab/abc.glb", expires_in=timedelta(hours=1)))
+        assert made[0] == made[1] != made[2]
+        assert verify(made[0]) == clock.epoch(start) + 75 * 60
 
     def test_an_altered_link_does_not_verify(self, aws: Aws) -> None:
         url = service.sign("assets/ab/abc.glb", expires_in=timedelta(days=7))
