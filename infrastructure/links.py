@@ -76,9 +76,11 @@ def outputs(cloudformation: Any, stack: str) -> dict[str, str] | None:
 def delivery_key(secrets: Any, name: str, key_pair_id: str) -> str:
     """The public half (PEM). Makes the key where the secret is empty, and notes a new key pair id beside it."""
     try:
-        pair = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
+        stored = secrets.get_secret_value(SecretId=name).get("SecretString")
     except secrets.exceptions.ResourceNotFoundException:
-        pair = {"key_pair_id": "", "private_key": _new_key()}
+        stored = None
+    pair = json.loads(stored) if stored else {"key_pair_id": "", "private_key": _new_key()}
+    if not stored:
         secrets.put_secret_value(SecretId=name, SecretString=json.dumps(pair))
     if key_pair_id and pair["key_pair_id"] != key_pair_id:
         secrets.put_secret_value(SecretId=name, SecretString=json.dumps(pair | {"key_pair_id": key_pair_id}))

@@ -21,6 +21,7 @@ _HOP = {"expect", "connection", "keep-alive", "transfer-encoding", "te", "upgrad
 _IAM_PREFIX = {"email": "ses", "sesv2": "ses"}
 _REST = {
     ("POST", re.compile(r"/v2/email/outbound-emails")): "SendEmail",
+    ("GET", re.compile(r"/v2/email/account")): "GetAccount",
     ("POST", re.compile(r"/2015-03-31/functions/[^/]+/invocations")): "InvokeFunction",
 }
 _NAMES = ("TableName", "SecretId", "stateMachineArn", "executionArn", "Name")
@@ -86,6 +87,7 @@ def _rest_action(method: str, path: str, body: bytes) -> str:
         words = {
             "submitjob": "SubmitJob",
             "describejobs": "DescribeJobs",
+            "describejobqueues": "DescribeJobQueues",
             "listjobs": "ListJobs",
             "terminatejob": "TerminateJob",
             "canceljob": "CancelJob",

@@ -1,7 +1,7 @@
 """What the templates' IAM statements allow, as values."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -99,6 +99,54 @@ def worker() -> list[Statement]:
     """What the GPU workers' role allows."""
     gpu = template("gpu")
     return [_statement(gpu, "JobRole", one) for one in statements(gpu.resources["JobRole"]["Properties"]["Policies"])]
+
+
+def denied(calls: Iterable[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Of what the local region's recorder saw, the calls that no policy of the caller allows: (caller, action, ARN).
+
+    A call is {who, service, action, resource, …}; `who` is `FN_<function, dashes as underscores>` or `JOB_worker`.
+    """
+    found = set()
+    for who, service, action, resource in {(c["who"], c["service"], c["action"], c["resource"]) for c in calls}:
+        if who.startswith("JOB_"):
+            held = worker()
+        elif who.startswith("FN_"):
+            held = of_function(named(who.removeprefix("FN_").replace("_", "-")))
+        else:
+            continue  # A customer at a presigned address has the rights of whoever signed it.
+        asked = f"{service}:{action}"
+        found |= {(who, asked, one) for one in _arns(service, action, resource) if not _allowed(held, asked, one)}
+    return found
+
+
+def _allowed(held: list[Statement], action: str, resource: str) -> bool:
+    return any(statement.allows(action, resource) for statement in held)
+
+
+def _arns(service: str, action: str, resource: str) -> list[str]:
+    """The ARNs that IAM would look at for a recorded call."""
+    here = f"arn:aws:{service}:eu-central-1:000000000000"
+    match service, action:
+        case "dynamodb", _:
+            return [f"{here}:table/{resource}"]
+        case "s3", _:
+            return [f"arn:aws:s3:::{resource}"]
+        case "sqs", _:
+            return [f"{here}:{resource}"]
+        case "secretsmanager", _:
+            return [f"{here}:secret:{resource}-AbCdEf"]
+        case "events", _:
+            return [f"{here}:event-bus/{resource}"]
+        case "states", "SendTaskSuccess":
+            return [f"{here}:stateMachine:snapforge-dev-render"]
+        case "batch", "SubmitJob":
+            queue, definition = (part.rpartition("/")[2] for part in resource.split(" "))
+            return [f"{here}:job-queue/{queue}", f"{here}:job-definition/{definition}"]
+        case "batch", "TerminateJob":
+            return [f"{here}:job/any"]
+        case "ses", "SendEmail":
+            return [f"{here}:identity/snapforge.example"]
+    return [resource]
 
 
 def wildcard(resource: str) -> bool:
