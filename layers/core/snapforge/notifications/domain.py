@@ -39,6 +39,11 @@ def verify_address(event: Event, house: House) -> dict[str, Any]:
     return {"link": f"{house.public_url}/verify-email?token={quote(str(event.data['token']), safe='')}", "hours": 24}
 
 
+def signup_repeated(event: Event, house: House) -> dict[str, Any]:
+    """Told to an address that has an account already; the API tells nobody."""
+    return {"link": f"{house.public_url}/login"}
+
+
 def job_succeeded(event: Event, house: House) -> dict[str, Any]:
     """Signed links of the results, a preview, and the credits charged."""
     return {
@@ -69,6 +74,7 @@ def job_failed(event: Event, house: House) -> dict[str, Any]:
 
 MAILS: dict[str, Callable[[Event, House], dict[str, Any]]] = {
     "verify_address": verify_address,
+    "signup_repeated": signup_repeated,
     "job_succeeded": job_succeeded,
     "job_failed": job_failed,
 }
@@ -76,6 +82,7 @@ MAILS: dict[str, Callable[[Event, House], dict[str, Any]]] = {
 
 BY_EVENT = {
     "user.verification_requested": "verify_address",
+    "user.signup_repeated": "signup_repeated",
     "job.succeeded": "job_succeeded",
     "job.failed": "job_failed",
 }
