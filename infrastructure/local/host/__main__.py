@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from infrastructure.local.host.server import Server
 from infrastructure.local.host.site import Site
 
 _DRAIN_SECONDS = 4.0
+_LOOK_SECONDS = 30.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
 
@@ -47,14 +49,24 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     if settings["watched"]:
         threading.Thread(target=_watch, args=(settings["watched"],), name="watch", daemon=True).start()
-    while (number := signal.sigwait(_SIGNALS)) not in (signal.SIGTERM, signal.SIGINT):
-        if number == signal.SIGHUP:
+    _serve(server, pool, site)
+    server.drain(_DRAIN_SECONDS)
+    pool.close()
+
+
+def _serve(server: Server, pool: Pool, site: Callable[[], Site]) -> None:
+    """Until SIGTERM: on SIGHUP take what was deployed or changed, on SIGCHLD look after the fork server."""
+    while True:
+        received = signal.sigtimedwait(_SIGNALS, _LOOK_SECONDS)
+        if received is None:
+            pool.expire()
+        elif received.si_signo in (signal.SIGTERM, signal.SIGINT):
+            return
+        elif received.si_signo == signal.SIGHUP:
             server.site = site()
             pool.replace_zygote(server.site.deployed.functions)
         elif pool.watch():
             pool.replace_zygote(server.site.deployed.functions)
-    server.drain(_DRAIN_SECONDS)
-    pool.close()
 
 
 def _signed_urls(settings: dict[str, Any]) -> SignedUrls:

@@ -19,6 +19,7 @@ from infrastructure.local.host import wire
 from infrastructure.local.host.functions import Function
 
 MAX_IDLE = 8
+IDLE_SECONDS = 300.0
 MAX_BUSY = 32
 """Processes that run at once; more invocations wait."""
 
@@ -37,6 +38,8 @@ class _Child:
     pid: int
     channel: socket.socket
     generation: int
+    idle_since: float = 0.0
+    """Monotonic."""
 
     def dead(self) -> bool:
         """Between two invocations a child says nothing: anything readable is its end."""
@@ -90,6 +93,16 @@ class Pool:
         if died:
             self._up.clear()
         return died
+
+    def expire(self) -> None:
+        """End what has been idle for long: memory that nobody needs now."""
+        limit = time.monotonic() - IDLE_SECONDS
+        with self._lock:
+            old = [child for child in self._idle.values() if child.idle_since < limit]
+            for child in old:
+                del self._idle[child.pid]
+        for child in old:
+            child.channel.close()
 
     def close(self) -> None:
         """End every function process."""
@@ -161,6 +174,7 @@ class Pool:
             if child.generation != self._generation:
                 evicted = child
             else:
+                child.idle_since = time.monotonic()
                 self._idle[child.pid] = child
                 if len(self._idle) > MAX_IDLE:
                     evicted = self._idle.popitem(last=False)[1]
