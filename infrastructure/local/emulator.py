@@ -1,6 +1,7 @@
 """MiniStack as a child process: clean environment, loopback, state that outlives a clean stop."""
 
 import http.client
+import json
 import shutil
 import signal
 import time
@@ -69,6 +70,7 @@ class Emulator:
             self.lost_state = True
             for folder in ("state", "s3"):
                 shutil.rmtree(self.state.emulator / folder, ignore_errors=True)
+        self._forget_stream_positions()
         self._running.touch()
         self.service.start()
         deadline = time.monotonic() + timeout
@@ -79,6 +81,17 @@ class Emulator:
                 return
             time.sleep(0.05)
         raise EmulatorFailed(f"MiniStack did not answer within {timeout:.0f} s:\n{self.service.tail()}")
+
+    def _forget_stream_positions(self) -> None:
+        """MiniStack 1.5.33 keeps how far its consumers have read the DynamoDB streams, but not the streams: after a
+        restart they would skip as many new records. Without a position they begin at the (new) stream's beginning.
+        """
+        file = self.state.emulator / "state" / "lambda.json"
+        if not file.exists():
+            return
+        saved = json.loads(file.read_text())
+        saved["payload"]["dynamodb_stream_positions"]["data"] = {}
+        file.write_text(json.dumps(saved))
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
