@@ -329,7 +329,7 @@ class Region:
             "senders": [MAIL_DOMAIN],
         }
         now = fingerprint.of(roots_, wanted)
-        if fingerprint.stands(self.state.deployed, now):
+        if self.state.functions.exists() and fingerprint.stands(self.state.deployed, now):
             return False
         file = self.state.root / "deploy.json"
         file.write_text(json.dumps({**wanted, "fingerprint": now}))

@@ -80,6 +80,16 @@ class TestStreams:
         seen = Seen(small)
         seen.until(lambda _: seen.streamed("orphan-1") > 0)
 
+    def test_a_record_written_after_a_restart_of_the_emulator_arrives(self, small: Region) -> None:
+        """Streams start anew with it; its consumers must not count the old records."""
+        put(small, "earlier-1", "earlier-2")
+        Seen(small).until(lambda messages: {"stream": "earlier-2"} in messages)
+        small.restart_emulator()
+        put(small, "restarted-1")
+
+        seen = Seen(small)
+        seen.until(lambda _: seen.streamed("restarted-1") > 0)
+
 
 class TestQueues:
     """SQS with partial batch failures."""

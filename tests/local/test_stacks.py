@@ -114,11 +114,17 @@ class TestChanging:
             body = region.client("s3").get_object(Bucket="snapforge-dev-assets-000000000000", Key="assets/kept")["Body"]
             assert body.read() == b"kept"
 
-    def test_a_template_that_cannot_stand_is_refused_with_its_resource(self, tmp_path: Path, copy: Path) -> None:
-        copy.write_text(copy.read_text().replace("Type: AWS::SQS::Queue", "Type: AWS::SQS::Quue", 1))
-
-        with pytest.raises(RegionFailed, match="Quue"):
+    def test_a_template_that_cannot_stand_is_refused_with_its_resource_and_can_be_mended(
+        self, tmp_path: Path, copy: Path
+    ) -> None:
+        whole = copy.read_text()
+        copy.write_text(whole.replace("Type: AWS::Events::EventBus", "Type: AWS::Events::Autobus", 1))
+        with pytest.raises(RegionFailed, match="Autobus"):
             Region(tmp_path / "state", options(roots=(copy,))).start()
+
+        copy.write_text(whole)
+        with Region(tmp_path / "state", options(roots=(copy,))) as region:
+            assert httpx.post(f"{region.api_url}/v1/echo", trust_env=False).status_code == 201
 
     def test_a_parameter_that_nobody_gives_is_named(self, tmp_path: Path, copy: Path) -> None:
         copy.write_text(copy.read_text().replace("Default: hello", "NoEcho: false"))

@@ -1,0 +1,282 @@
+"""What the fault tests see and do: a customer's API calls, and an ill-willed operator's look from outside."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from PIL import Image
+
+from infrastructure.local.demo.client import Api
+from infrastructure.local.demo.customer import Customer, sign_up
+from infrastructure.local.paths import ACCOUNT, REGION
+from infrastructure.local.region import Region
+from tests.support.region import until
+
+PICTURE = {"kind": "image", "prompt": "a red cube", "width": 64, "height": 64, "count": 1, "steps": 2, "seed": 11}
+LONG = PICTURE | {"count": 8, "steps": 50}
+"""Seconds of drawing on one core: time enough to be hit in it."""
+PATIENCE = 240.0
+FINAL = frozenset({"succeeded", "failed", "canceled"})
+
+
+@dataclass
+class House:
+    """One customer in the running region."""
+
+    region: Region
+    customer: Customer
+    api: Api
+    began: int = field(init=False)
+    """Credits before the test."""
+
+    @classmethod
+    def of(cls, region: Region, *, credits: int = 0) -> "House":
+        """A new customer, with `credits` beyond the sign-up grant."""
+        customer = sign_up(Api(region.api_url), region.mail)
+        if credits:
+            grant = {"org_id": customer.org_id, "credits": credits, "reason": "test", "key": f"test:{customer.org_id}"}
+            region.invoke("grant-credits", grant)
+        return cls(region, customer, Api(region.api_url, customer.api_key))
+
+    def __post_init__(self) -> None:
+        self.began = self.balance()["available"]
+
+    # --- as a customer -----------------------------------------------------------------------------------------------
+
+    def balance(self) -> dict[str, int]:
+        found: dict[str, int] = self.api.get("get_balance")
+        return found
+
+    def order(self, order: dict[str, Any] = PICTURE) -> str:
+        """Create a job; returns its id."""
+        return str(self.api.call("create_job", body=order).json["id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.get("get_job", job_id=job_id)
+        return found
+
+    def when(self, job_id: str, stage: str, *, attempt: int = 1, seconds: float = PATIENCE) -> dict[str, Any]:
+        """Poll until the job's `stage` reads so in this attempt (AssertionError when it has ended before)."""
+
+        def look() -> dict[str, Any] | None:
+            job = self.job(job_id)
+            assert job["state"] not in FINAL, f"it ended before {stage}: {job['state']}, {job.get('failure')}"
+            return job if (job["progress"]["stage"], job["attempt"]) == (stage, attempt) else None
+
+        found = until(look, seconds, every=0.03)
+        assert found is not None
+        return found
+
+    def ends(self, job_id: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
+        """Wait for the final state."""
+        *_, last = self.api.watch(job_id, seconds=seconds, pause=0.2)
+        return last
+
+    # --- what must hold after every fault ----------------------------------------------------------------------------
+
+    def settled(self, job_id: str, *states: str, seconds: float = PATIENCE) -> dict[str, Any]:
+        """The job ends by itself in one of `states`; results are whole, nothing is held, the ledger is exact."""
+        job = self.ends(job_id, seconds=seconds)
+        assert job["state"] in states, (job["state"], job.get("failure"))
+        self.whole(job)
+        return job
+
+    def whole(self, job: dict[str, Any]) -> None:
+        """The promises for a final job: paid only for success, and then everything is there."""
+        price = job["price"]
+        assert price["held"] == 0
+        assert price["charged"] + price["released"] == price["credits"]
+        if job["state"] == "succeeded":
+            assert price["charged"] == price["credits"]
+            self._results(job)
+        else:
+            assert price["charged"] == 0
+            assert not job["results"] or not job["results"]["files"]
+        assert self.faults() == []
+
+    def _results(self, job: dict[str, Any]) -> None:
+        pictures = [file for file in job["results"]["files"] if file["role"] == "picture"]
+        order = job["parameters"]
+        if job["kind"] == "image":
+            assert [file["seed"] for file in pictures] == list(range(order["seed"], order["seed"] + order["count"]))
+        for file in job["results"]["files"]:
+            body = httpx.get(file["url"], trust_env=False).raise_for_status().content
+            assert len(body) == file["bytes"]
+            if file["role"] == "picture":
+                with Image.open(BytesIO(body)) as picture:
+                    picture.load()
+                    assert picture.size == (order["width"], order["height"])
+
+    def balanced(self, *jobs: dict[str, Any]) -> None:
+        """All that was taken is what these final jobs charged, and nothing is held."""
+        after = self.balance()
+        charged = sum(job["price"]["charged"] for job in jobs)
+        assert (after["available"], after["held"]) == (self.began - charged, 0)
+        assert self.faults() == []
+
+    def faults(self) -> list[str]:
+        """What the ledger's audit finds."""
+        found: list[str] = self.region.invoke("audit-ledger", {"org_id": self.customer.org_id})["faults"]
+        return found
+
+    def mails(self, subject: str) -> list[dict[str, Any]]:
+        """Mails to this customer whose subject holds a word."""
+        return [
+            mail
+            for mail in self.region.mail()
+            if self.customer.email in mail["to"] and subject.lower() in mail["subject"].lower()
+        ]
+
+    # --- from outside ------------------------------------------------------------------------------------------------
+
+    def job_row(self, job_id: str) -> dict[str, Any]:
+        """The job as it is stored."""
+        key = {"pk": {"S": f"org#{self.customer.org_id}"}, "sk": {"S": f"job#{job_id}"}}
+        found = self.region.client("dynamodb").get_item(TableName="snapforge-dev-jobs", Key=key, ConsistentRead=True)
+        return plain(found["Item"])
+
+    def attempt_rows(self, job_id: str) -> list[dict[str, Any]]:
+        """The attempts as they are stored, oldest first."""
+        found = self.region.client("dynamodb").query(
+            TableName="snapforge-dev-jobs",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"job#{job_id}"}},
+            ConsistentRead=True,
+        )
+        return [plain(item) for item in found["Items"]]
+
+    def batch_ids(self, job_id: str) -> set[str]:
+        """Batch's ids of all attempts."""
+        return {found for row in self.attempt_rows(job_id) for found in row.get("batch_ids", ())}
+
+    def workers(self, job_id: str) -> list[psutil.Process]:
+        """The processes of this job that work now."""
+        wanted = self.batch_ids(job_id)
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("AWS_BATCH_JOB_ID") in wanted and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def signal_worker(self, job_id: str, number: int) -> list[int]:
+        """Send a signal to the job's worker and all it started; returns the pids (AssertionError where none works)."""
+        found = self.workers(job_id)
+        assert found, "no worker is at it"
+        for process in found:
+            os.kill(process.pid, number)
+        return [process.pid for process in found]
+
+    def let_time_pass(self, job_id: str, *, deadline: bool = False) -> None:
+        """What the clock does in a minute (or at the deadline), at once: the sweeper's next look is due, and it looks.
+
+        The attributes are moved in DynamoDB; the sweeper is the deployed one.
+        """
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+        names = ["deadline_at", "deadline"] if deadline else ["deadline_at"]
+        self.region.client("dynamodb").update_item(
+            TableName="snapforge-dev-jobs",
+            Key={"pk": {"S": f"org#{self.customer.org_id}"}, "sk": {"S": f"job#{job_id}"}},
+            UpdateExpression="SET " + ", ".join(f"{name} = :now" for name in names),
+            ConditionExpression="attribute_exists(deadline_at)",
+            ExpressionAttributeValues={":now": {"S": now}},
+        )
+        self.region.invoke("sweep-jobs", {})
+
+    def tell(self, queue: str, *bodies: str) -> None:
+        """Put messages into one of the house's queues."""
+        sqs = self.region.client("sqs")
+        url = f"{self.region.emulator_url}/{ACCOUNT}/snapforge-dev-{queue}"
+        for body in bodies:
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    def outbox(self, context: str) -> list[dict[str, Any]]:
+        """The stored outbox rows of this customer, in DynamoDB's own form, oldest first."""
+        pages = self.region.client("dynamodb").get_paginator("scan").paginate(TableName=f"snapforge-dev-{context}")
+        rows = [row for page in pages for row in page["Items"] if row["cls"]["S"] == "Outbox"]
+        mine = [row for row in rows if json.loads(row["event"]["S"])["org_id"] == self.customer.org_id]
+        return sorted(mine, key=lambda row: str(row["pk"]["S"]))
+
+    def publish_again(self, context: str) -> list[str]:
+        """Hand every outbox row of this customer to the stream's consumer once more; returns the events' types."""
+        rows = self.outbox(context)
+        records = [
+            {
+                "eventID": str(number),
+                "eventName": "INSERT",
+                "eventSource": "aws:dynamodb",
+                "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/snapforge-dev-{context}/stream/again",
+                "dynamodb": {"SequenceNumber": str(number), "NewImage": row},
+            }
+            for number, row in enumerate(rows, 1)
+        ]
+        answer = self.region.invoke(f"publish-{context}-outbox", {"Records": records})
+        assert answer == {"batchItemFailures": []}
+        return [str(json.loads(row["event"]["S"])["type"]) for row in rows]
+
+    def log(self, function: str) -> Path:
+        """Where a function's log lies."""
+        return self.region.state.logs / f"snapforge-dev-{function}.log"
+
+
+def plain(item: dict[str, Any]) -> dict[str, Any]:
+    """A DynamoDB item as Python values."""
+    read = TypeDeserializer()  # type: ignore[no-untyped-call]
+    return {name: read.deserialize(value) for name, value in item.items()}  # type: ignore[no-untyped-call]
+
+
+def wire(item: dict[str, Any]) -> dict[str, Any]:
+    """And back."""
+    write = TypeSerializer()  # type: ignore[no-untyped-call]
+    return {name: write.serialize(value) for name, value in item.items()}  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def struck_at_start_of(log: Path, strike: Callable[[], None]) -> Iterator[list[str]]:
+    """While the body runs, wait for the next invocation to begin in a function's log and strike in that moment.
+
+    Yields a list that holds the struck invocation's request id afterwards.
+    """
+    import threading
+
+    hit: list[str] = []
+    seen = log.stat().st_size if log.exists() else 0
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            if log.exists() and log.stat().st_size > seen:
+                with log.open() as text:
+                    text.seek(seen)
+                    starts = [line for line in text if line.startswith("START RequestId: ")]
+                if starts:
+                    strike()
+                    hit.append(starts[0].split()[2])
+                    return
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=watch, name="striker")
+    thread.start()
+    try:
+        yield hit
+    finally:
+        stop.set()
+        thread.join()
+
+
+def kill_host(region: Region) -> None:
+    """SIGKILL the functions host, and with it every function's process. The region's supervisor brings it back."""
+    os.kill(region.functions_host.pid, signal.SIGKILL)
