@@ -1,6 +1,9 @@
 """A Postman collection (v2.1) from the OpenAPI document."""
 
+import json
 from typing import Any
+
+from infrastructure.tools.examples import example
 
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 
@@ -47,11 +50,5 @@ def _item(path: str, method: str, operation: dict[str, Any], document: dict[str,
 
 
 def example_text(schema: dict[str, Any], document: dict[str, Any]) -> str:
-    """The schema's own example as JSON, or an empty object where it has none."""
-    import json
-
-    reference = schema.get("$ref") or (schema.get("anyOf") or [{}])[0].get("$ref")
-    if reference:
-        schema = document["components"]["schemas"][reference.rpartition("/")[2]]
-    examples = schema.get("examples") or [schema.get("example", {})]
-    return json.dumps(examples[0], indent=2)
+    """An example of a body, as indented JSON."""
+    return json.dumps(example(schema, document["components"]["schemas"]), indent=2, ensure_ascii=False)

@@ -29,9 +29,9 @@ class CaptureCreate(Schema):
 class FileAnnounced(Schema):
     """A file that is about to be sent."""
 
-    name: FileName
-    bytes: int = Field(ge=0, le=10**12)
-    media_type: Annotated[str, Field(min_length=3, max_length=100)]
+    name: FileName = Field(examples=["IMG_0042.jpg"])
+    bytes: int = Field(ge=0, le=10**12, examples=[2_481_152])
+    media_type: Annotated[str, Field(min_length=3, max_length=100)] = Field(examples=["image/jpeg"])
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64}|[A-Za-z0-9+/]{43}=)$")] | None = None
     """Hex or base64; then S3 and we verify it."""
 
@@ -77,7 +77,7 @@ class UploadTickets(Schema):
 
 class UploadedPart(Schema):
     number: int = Field(ge=1, le=10_000)
-    etag: Annotated[str, Field(min_length=1, max_length=128)]
+    etag: Annotated[str, Field(min_length=1, max_length=128)] = Field(examples=['"9b2cf535f27731c974343645a3985328"'])
 
 
 class UploadComplete(Schema):
@@ -105,7 +105,7 @@ class PhotoFacts(Schema):
     """Of the working copy, as all below."""
     height: int
     alpha: bool
-    focal_px: float | None
+    focal_px: float | None = None
     lens: Lens
     sharpness: float
     mean: float
@@ -117,7 +117,7 @@ class Upload(Schema):
     """One file on its way."""
 
     id: str
-    capture_id: str | None
+    capture_id: str | None = None
     name: str
     bytes: int
     media_type: str

@@ -1,0 +1,49 @@
+"""An example value of a JSON schema: its own example where it has one, else built from its parts."""
+
+from typing import Any
+
+_BY_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "null": None}
+
+
+def example(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
+    """A value that fits `schema`; `definitions` are the targets of its `$ref`s by their last part.
+
+    Required members are always there, optional ones where they have an example. A string with a pattern and no example
+    cannot be guessed: the test of all bodies tells which schema lacks one.
+    """
+    if "$ref" in schema:
+        return example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if schema.get("examples"):
+        return schema["examples"][0]
+    for given in ("const", "default"):
+        if schema.get(given) is not None:
+            return schema[given]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    for union in ("oneOf", "anyOf", "allOf"):
+        if union in schema:
+            return example(next(part for part in schema[union] if part.get("type") != "null"), definitions)
+    if schema.get("type") == "object":
+        return _object(schema, definitions)
+    if schema.get("type") == "array":
+        return [example(schema.get("items", {}), definitions)] * max(1, schema.get("minItems", 0))
+    return max(_BY_TYPE["integer"], schema.get("minimum", 1)) if schema.get("type") == "integer" else _scalar(schema)
+
+
+def _object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    required = schema.get("required", ())
+    return {
+        name: example(inner, definitions)
+        for name, inner in schema.get("properties", {}).items()
+        if name in required or _has_example(inner)
+    }
+
+
+def _has_example(schema: dict[str, Any]) -> bool:
+    return bool(schema.get("examples")) or any(_has_example(part) for part in schema.get("anyOf", ()))
+
+
+def _scalar(schema: dict[str, Any]) -> Any:
+    if schema.get("format") == "email":
+        return "ada@example.com"
+    return _BY_TYPE.get(schema.get("type", "string"), "text")
