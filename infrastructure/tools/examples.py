@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_BY_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "null": None}
+_BY_TYPE: dict[str, Any] = {"string": "text", "number": 1.0, "boolean": True, "null": None}
 
 
 def example(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
@@ -13,13 +13,9 @@ def example(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
     """
     if "$ref" in schema:
         return example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    if schema.get("examples"):
-        return schema["examples"][0]
-    for given in ("const", "default"):
-        if schema.get(given) is not None:
-            return schema[given]
-    if schema.get("enum"):
-        return schema["enum"][0]
+    given = _given(schema)
+    if given is not None:
+        return given
     for union in ("oneOf", "anyOf", "allOf"):
         if union in schema:
             return example(next(part for part in schema[union] if part.get("type") != "null"), definitions)
@@ -27,7 +23,15 @@ def example(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
         return _object(schema, definitions)
     if schema.get("type") == "array":
         return [example(schema.get("items", {}), definitions)] * max(1, schema.get("minItems", 0))
-    return max(_BY_TYPE["integer"], schema.get("minimum", 1)) if schema.get("type") == "integer" else _scalar(schema)
+    return _scalar(schema)
+
+
+def _given(schema: dict[str, Any]) -> Any:
+    """What the schema itself names."""
+    for listed in ("examples", "enum"):
+        if schema.get(listed):
+            return schema[listed][0]
+    return schema.get("const", schema.get("default"))
 
 
 def _object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +48,8 @@ def _has_example(schema: dict[str, Any]) -> bool:
 
 
 def _scalar(schema: dict[str, Any]) -> Any:
+    if schema.get("type") == "integer":
+        return max(1, schema.get("minimum", 1))
     if schema.get("format") == "email":
         return "ada@example.com"
     return _BY_TYPE.get(schema.get("type", "string"), "text")

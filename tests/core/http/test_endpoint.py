@@ -8,7 +8,8 @@ import pytest
 from snapforge.aws.idempotency import IdempotencyKey, Replay
 from snapforge.http import Body, Origin, Query, Reply, accepted, created, endpoint, reply
 from snapforge.http.endpoint import Endpoint
-from snapforge.http.steps import authenticate, throttle
+from snapforge.http.steps import throttle
+from snapforge.identity import service as identity
 from snapforge.kit.errors import Conflict, Unauthenticated
 from snapforge.kit.limits import Allowance
 from snapforge.kit.permissions import Permission, Principal
@@ -49,7 +50,9 @@ class _Identity:
 
 @pytest.fixture(autouse=True)
 def _identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authenticate, "identity", _Identity())
+    known = _Identity()
+    monkeypatch.setattr(identity, "principal_of_session", known.principal_of_session)
+    monkeypatch.setattr(identity, "principal_of_key", known.principal_of_key)
     throttle._counts.clear()
 
 
