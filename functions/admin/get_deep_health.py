@@ -7,7 +7,7 @@ from snapforge.admin.schemas import DeepHealth
 from snapforge.http import Reply, endpoint, reply
 
 
-@endpoint("GET /v1/health/deep", public=True)
+@endpoint("GET /v1/health/deep", public=True, also=(503,))
 def handler() -> Annotated[Reply, DeepHealth]:
     """Whether all that the API stands on answers: tables, buckets, queues, mail, workflow, engine.
 

@@ -12,6 +12,7 @@ from snapforge.jobs.schemas import Preview
     "GET /v1/jobs/previews/{preview_id}",
     permission=Permission.jobs_read,
     raises=(errors.PreviewNotFound, assets_errors.CaptureNotFound),
+    also=(202,),
 )
 def handler(principal: Principal, preview_id: str) -> Annotated[Reply, Preview]:
     """A preview that was still `checking`: 202 until all photos are measured."""

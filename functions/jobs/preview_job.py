@@ -8,7 +8,12 @@ from snapforge.jobs import service
 from snapforge.jobs.schemas import Preview, PreviewCreate
 
 
-@endpoint("POST /v1/jobs/preview", permission=Permission.jobs_create, raises=(assets_errors.CaptureNotFound,))
+@endpoint(
+    "POST /v1/jobs/preview",
+    permission=Permission.jobs_create,
+    raises=(assets_errors.CaptureNotFound,),
+    also=(202,),
+)
 def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply, Preview]:
     """Check and price a job: credits, time, which photos to retake, and a quote that holds the price for 15 minutes.
 

@@ -8,7 +8,7 @@ import pytest
 from snapforge.aws.idempotency import IdempotencyKey, Replay
 from snapforge.http import Body, Origin, Query, Reply, accepted, created, endpoint, reply
 from snapforge.http.endpoint import Endpoint
-from snapforge.http.steps import throttle
+from snapforge.http.steps import arguments, throttle
 from snapforge.identity import service as identity
 from snapforge.kit.errors import Conflict, Unauthenticated
 from snapforge.kit.limits import Allowance
@@ -175,6 +175,34 @@ class TestArguments:
         answered = serve(make_thing, headers=bearer("good", **{"idempotency-key": "12345678"}), body=sent)
         assert json.loads(answered["body"])["errors"][0]["pointer"] == "/size"
         assert "secret" not in answered["body"]
+
+    @pytest.mark.parametrize("value", ["", "x" * 65, "a/b", "job_\n", "%00", "ä"])
+    def test_a_path_part_that_can_be_no_id_is_404(self, value: str) -> None:
+        """DynamoDB would answer an error for an empty or an overlong key."""
+
+        @endpoint("GET /v1/things/{thing_id}", public=True)
+        def get_thing(thing_id: str) -> None:
+            """Never reached."""
+            raise AssertionError(thing_id)
+
+        asked = event("GET", f"/v1/things/{value}", path_parameters={"thing_id": value})
+        answered = get_thing(asked, LambdaContext())
+        assert (answered["statusCode"], json.loads(answered["body"])["code"]) == (404, "not_found")
+
+    @pytest.mark.parametrize(
+        ("location", "sent", "pointer"),
+        [
+            ((), 3, ""),
+            (("name",), {}, "/name"),
+            (("image", "aspect"), {"aspect": "x"}, "/aspect"),
+            (("image", "prompt"), {"kind": "image"}, "/prompt"),
+            (("parts", 1, "etag"), {"parts": [{}, {}]}, "/parts/1/etag"),
+            (("a/b~c",), {"a/b~c": 1}, "/a~1b~0c"),
+        ],
+    )
+    def test_pointers_lead_into_what_was_sent(self, location: tuple[int | str, ...], sent: Any, pointer: str) -> None:
+        """By RFC 6901; the branch of a union that Pydantic names is no member."""
+        assert arguments._pointer(location, sent) == pointer
 
     def test_another_media_type_is_415(self) -> None:
         headers = bearer("good", **{"idempotency-key": "12345678", "content-type": "text/xml"})

@@ -99,7 +99,15 @@ class TestPages:
         assert page.decode_cursor(page.encode_cursor(sort_key)) == sort_key
 
     @pytest.mark.parametrize(
-        "bad", ["é", "****", "AA=A", page.encode_cursor("org#other"), page.encode_cursor("job#\x00")]
+        "bad",
+        [
+            "é",
+            "****",
+            "AA=A",
+            page.encode_cursor("org#other"),
+            page.encode_cursor("job#\x00"),
+            page.encode_cursor("job#" + "x" * 400),
+        ],
     )
     def test_a_forged_cursor_is_a_clear_error(self, bad: str) -> None:
         with pytest.raises(page.InvalidCursor) as caught:

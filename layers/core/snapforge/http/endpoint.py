@@ -44,6 +44,7 @@ class Endpoint:
     idempotent: bool
     raises: tuple[type[Problem], ...]
     status: int
+    also: tuple[int, ...]
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,19 +82,20 @@ def endpoint(
     idempotent: bool = False,
     raises: tuple[type[Problem], ...] = (),
     status: int = 200,
+    also: tuple[int, ...] = (),
 ) -> Callable[[Callable[..., Any]], Endpoint]:
     """Make a function the Lambda handler of `route` (`"POST /v1/jobs"`).
 
     permission: what the principal needs. An open route must say `public=True` instead (ValueError otherwise).
     idempotent: the header Idempotency-Key is required, and the handler takes it as `key: IdempotencyKey`.
     raises: the Problems a client can meet here, beyond those of every endpoint.
-    status: the usual answer, for the OpenAPI document.
+    status: the usual answer, for the OpenAPI document; `also`: other statuses with the same body.
     """
     if (permission is None) != public:
         raise ValueError(f"{route}: say either permission=… or public=True")
     method, _, path = route.partition(" ")
 
     def decorate(function: Callable[..., Any]) -> Endpoint:
-        return Endpoint(method, path, function, permission, idempotent, raises, status)
+        return Endpoint(method, path, function, permission, idempotent, raises, status, also)
 
     return decorate

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from snapforge.aws.idempotency import KeyReused
 from snapforge.http.answer import InternalError
@@ -15,15 +15,25 @@ from snapforge.http.endpoint import Endpoint
 from snapforge.http.reply import Reply
 from snapforge.http.steps.arguments import BodyTooLarge, InvalidQuery, MalformedJson, UnsupportedMediaType
 from snapforge.http.steps.idempotency import IdempotencyKeyNeeded
-from snapforge.kit.errors import Forbidden, InvalidPayload, NotFound, Problem, RateLimited, Unauthenticated
+from snapforge.kit.errors import Forbidden, InvalidPayload, NotFound, Problem, RateLimited, Unauthenticated, Unavailable
 from snapforge.kit.page import InvalidCursor
 from snapforge.kit.schema import Schema
 
 REF = "#/components/schemas/{model}"
 
 
+class ProblemPart(Schema):
+    """One thing that is wrong with a payload or query."""
+
+    pointer: str
+    """A JSON pointer (RFC 6901)."""
+    detail: str
+
+
 class ProblemDocument(Schema):
-    """An error, by RFC 9457."""
+    """An error, by RFC 9457. Some codes have more members, told where they are."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str
     title: str
@@ -35,6 +45,8 @@ class ProblemDocument(Schema):
     """Whether the same request can succeed later, unchanged."""
     fix: str | None = None
     """What to do about it."""
+    errors: list[ProblemPart] | None = None
+    """What does not fit its schema, and where."""
     charged: int | None = None
     """Credits."""
     refunded: int | None = None
@@ -186,7 +198,7 @@ def problems(endpoint: Endpoint) -> list[type[Problem]]:
         found += [NotFound]
     if endpoint.idempotent:
         found += [IdempotencyKeyNeeded, KeyReused]
-    found.append(InternalError)
+    found += [InternalError, Unavailable]
     return list(dict.fromkeys(found))
 
 
@@ -196,25 +208,17 @@ def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         made: dict[str, Any] = {"204": {"description": "Done."}}
     else:
         content = {"application/json": {"schema": schemas.answer(endpoint)}}
-        made = {str(endpoint.status): {"description": "OK", "content": content}}
+        made = {str(status): {"description": "OK", "content": content} for status in (endpoint.status, *endpoint.also)}
     if endpoint.method == "GET" and answer is not None and endpoint.status == 200:
         made["304"] = {"description": "Unchanged since the `ETag` sent as `If-None-Match`."}
     by_status: dict[int, list[type[Problem]]] = {}
     for problem in problems(endpoint):
         by_status.setdefault(problem.status, []).append(problem)
     for status, found in sorted(by_status.items()):
-        codes = [problem.code for problem in found]
-        made[str(status)] = {
-            "description": "; ".join(f"`{problem.code}`: {problem.title}" for problem in found),
-            "content": {
-                "application/problem+json": {
-                    "schema": {
-                        "allOf": [
-                            schemas.problem,
-                            {"properties": {"code": {"enum": sorted(set(codes))}}},
-                        ]
-                    }
-                }
-            },
+        codes = sorted({problem.code for problem in found})
+        described = made.setdefault(str(status), {"description": "", "content": {}})
+        described["description"] = "; ".join(f"`{problem.code}`: {problem.title}" for problem in found)
+        described["content"]["application/problem+json"] = {
+            "schema": {"allOf": [schemas.problem, {"properties": {"code": {"enum": codes}}}]}
         }
     return made

@@ -12,6 +12,8 @@ from snapforge.kit.errors import BadRequest
 from snapforge.kit.schema import Schema
 
 T = TypeVar("T")
+_LONGEST = 512
+"""Of a cursor; DynamoDB refuses sort keys above 1,024 bytes."""
 
 
 class InvalidCursor(BadRequest):
@@ -34,6 +36,8 @@ def encode_cursor(sort_key: str) -> str:
 
 def decode_cursor(cursor: str, *, prefix: str = "") -> str:
     """The sort key in `cursor`; raises InvalidCursor when it is malformed or lacks `prefix`."""
+    if len(cursor) > _LONGEST:
+        raise InvalidCursor()
     try:
         sort_key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:

@@ -1,16 +1,20 @@
 """Read path, query and body into the handler's typed arguments."""
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from snapforge.http.request import Request
-from snapforge.kit.errors import BadRequest, InvalidPayload, Problem
+from snapforge.kit.errors import BadRequest, InvalidPayload, NotFound, Problem
 
 if TYPE_CHECKING:
     from snapforge.http.endpoint import Endpoint
 
 MAX_BODY_BYTES = 256 * 1024
+_PATH_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What an id of ours can be. DynamoDB answers an error for an empty or an overlong key, which would be our 500."""
 
 
 class MalformedJson(BadRequest):
@@ -39,16 +43,22 @@ class UnsupportedMediaType(Problem):
 
 
 def read(endpoint: "Endpoint", request: Request) -> None:
-    """Fill path, query and body arguments; 400 malformed, 413 too large, 415 no JSON, 422 against the schema."""
+    """Fill path, query and body arguments.
+
+    404 for what is no id, 400 malformed, 413 too large, 415 no JSON, 422 against the schema.
+    """
     signature = endpoint.signature
     for name in signature.path:
-        request.arguments[name] = request.path_parameters.get(name, "")
+        value = request.path_parameters.get(name, "")
+        if not _PATH_PART.fullmatch(value):
+            raise NotFound()
+        request.arguments[name] = value
     if signature.query:
         name, schema = signature.query
         try:
             request.arguments[name] = schema.validate_python(request.query)
         except ValidationError as error:
-            raise InvalidQuery(_summary(error), errors=_errors(error)) from error
+            raise _refused(InvalidQuery, error, request.query) from error
     if signature.body:
         request.arguments[signature.body[0]] = _body(endpoint, request)
 
@@ -65,17 +75,26 @@ def _body(endpoint: "Endpoint", request: Request) -> Any:
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise MalformedJson(error.errors()[0]["msg"]) from error
-        raise InvalidPayload(_summary(error), errors=_errors(error)) from error
+        raise _refused(InvalidPayload, error, json.loads(request.body)) from error
 
 
-def _errors(error: ValidationError) -> list[dict[str, str]]:
-    """RFC 9457's `errors` member: a JSON pointer and a reason each; the input is not repeated, it may be a secret."""
-    return [
-        {"pointer": "/" + "/".join(str(part) for part in found["loc"]), "detail": found["msg"]}
-        for found in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+def _refused(kind: type[Problem], error: ValidationError, sent: Any) -> Problem:
+    """With RFC 9457's `errors` member: a pointer and a reason each; the input is not repeated, it may be a secret."""
+    found = [
+        {"pointer": _pointer(one["loc"], sent), "detail": one["msg"].removeprefix("Value error, ")}
+        for one in error.errors(include_url=False, include_context=False, include_input=False)[:20]
     ]
+    first = found[0]
+    return kind(f"{first['pointer']}: {first['detail']}" if first["pointer"] else first["detail"], errors=found)
 
 
-def _summary(error: ValidationError) -> str:
-    first = _errors(error)[0]
-    return f"{first['pointer']}: {first['detail']}"
+def _pointer(location: tuple[int | str, ...], sent: Any) -> str:
+    """A JSON pointer into what was sent. Pydantic's location also names the branch of a union; that is left out."""
+    parts, value = [], sent
+    for index, part in enumerate(location):
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and part in range(len(value))):
+            value = value[part]
+        elif index < len(location) - 1:
+            continue
+        parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+    return "".join(f"/{part}" for part in parts)

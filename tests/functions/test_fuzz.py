@@ -1,0 +1,140 @@
+"""Every operation of the OpenAPI document, asked anything: schemathesis makes requests that fit it and that do not.
+
+Ids are mixed with those of things that exist, so that requests get past the first 404. Whatever is sent: no 5xx, a
+documented status, a body by the document's schema (whose problems list the codes of each operation), and nothing that
+the document forbids is accepted.
+"""
+
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import checks
+
+from infrastructure.tools.functions import endpoints
+from snapforge.billing import service as billing
+from snapforge.http.steps import throttle
+from tests.core.assets import customer as camera
+from tests.core.assets import samples
+from tests.core.assets.test_results import settle, work
+from tests.core.identity import people
+from tests.support.aws import Aws
+from tests.support.http import call
+from tests.support.wsgi import NO_ROUTE, Gateway
+
+POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+OPERATIONS = sorted(made.name for made in endpoints().values())
+ORDER = {"kind": "image", "prompt": "a kingfisher", "count": 1}
+BIG = 200 * 1024 * 1024
+CHECKS: list[Any] = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+]
+UNREADABLE = {400, 413, 415}
+"""What a request that fits the document never gets."""
+COMMON = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """An org that has one of everything, by the names that paths and bodies use."""
+
+    token: str
+    things: dict[str, list[str]]
+
+
+@cache
+def document() -> Any:
+    """The document as schemathesis reads it, and the application behind it."""
+    return schemathesis.openapi.from_wsgi("/openapi.json", Gateway())
+
+
+@pytest.fixture(scope="module")
+def world(aws: Aws) -> World:
+    """Photos good and bad, a multipart upload, jobs waiting and ended, a finished asset, keys, credits."""
+    somebody = people.verified()
+    org_id, token = somebody.opened.body.org_id, somebody.opened.body.access_token
+    billing.grant(org_id, credits=1_000_000, kind="admin", key="fuzz", memo="for the fuzz")
+    captures = [call("assets/create_capture", body={"name": "x"}, token=token).json["id"] for _ in range(2)]
+    uploads = [
+        camera.bring(aws, org_id, samples.jpeg(), capture_id=captures[0]),
+        camera.bring(aws, org_id, b"no photo", capture_id=captures[0]),
+        camera.bring(aws, org_id, samples.jpeg(1)),
+    ]
+    big = {"files": [{"name": "big.zip", "bytes": BIG, "media_type": "application/zip"}]}
+    uploads += [one["id"] for one in call("assets/presign_upload", body=big, token=token).json["uploads"]]
+    jobs = [call("jobs/create_job", body=ORDER, token=token, key=uuid.uuid4().hex).json["id"] for _ in range(3)]
+    call("jobs/cancel_job", path={"job_id": jobs[0]}, token=token)
+    scene = {"kind": "scene", "capture_id": captures[0]}
+    call("jobs/preview_job", body=scene, token=token)
+    prefix, files = work(aws, jobs[2], {"picture-00.png": ("picture", "image/png", samples.jpeg())})
+    assets = settle(aws, org_id, jobs[2], prefix, files)
+    keys = [people.new_key(somebody.principal).id for _ in range(2)]
+    things = {"capture_id": captures, "upload_id": uploads, "job_id": jobs, "asset_id": assets, "key_id": keys}
+    return World(token, things)
+
+
+def ask(world: World, data: st.DataObject, name: str) -> None:
+    """One request of an operation, and all that must be true of its answer."""
+    operation = document().find_operation_by_id(name)
+    mode = data.draw(st.sampled_from([POSITIVE, NEGATIVE]), label="mode")
+    case = data.draw(operation.as_strategy(generation_mode=mode))
+    place(world, data, case)
+    throttle._counts.clear()  # The limit has tests of its own.
+    token = data.draw(st.sampled_from([world.token] * 8 + [None, "x", "sf_live_x"]), label="token")
+    headers = {"x-requested-with": "snapforge"} | ({"authorization": f"Bearer {token}"} if token else {})
+    answered = case.call(headers=headers)
+    if NO_ROUTE in answered.headers:
+        return
+    skip = [] if token == world.token else [checks.negative_data_rejection]
+    if name == "get_deep_health":
+        skip.append(checks.not_a_server_error)  # It rightly says 503 where no workflow runs.
+    case.validate_response(answered, checks=CHECKS, excluded_checks=skip)
+    told = answered.json() if answered.content else {}
+    if mode is POSITIVE and told.get("code") != "invalid_cursor":
+        assert answered.status_code not in UNREADABLE, told
+    if answered.status_code >= 400 and name != "get_deep_health":
+        assert told["code"]
+
+
+def place(world: World, data: st.DataObject, case: Any) -> None:
+    """Put ids of real things where ids stand, half of the time."""
+    for part in (case.path_parameters, case.query, case.body):
+        if not isinstance(part, dict):
+            continue
+        for field, known in world.things.items():
+            if field in part and isinstance(part[field], str) and data.draw(st.booleans()):
+                part[field] = data.draw(st.sampled_from(known), label=field)
+
+
+@pytest.mark.part("API-1", "API-2")
+@pytest.mark.parametrize("name", OPERATIONS)
+@settings(COMMON, max_examples=24)
+@given(data=st.data())
+def test_no_request_breaks_an_operation(world: World, name: str, data: st.DataObject) -> None:
+    """A few requests, the same each time."""
+    ask(world, data, name)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", OPERATIONS)
+@settings(COMMON, max_examples=300, derandomize=False)
+@given(data=st.data())
+def test_no_request_breaks_an_operation_however_often(world: World, name: str, data: st.DataObject) -> None:
+    """Many, others each time."""
+    ask(world, data, name)
