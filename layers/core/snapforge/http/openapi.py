@@ -208,7 +208,9 @@ def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         made: dict[str, Any] = {"204": {"description": "Done."}}
     else:
         content = {"application/json": {"schema": schemas.answer(endpoint)}}
-        made = {str(status): {"description": "OK", "content": content} for status in (endpoint.status, *endpoint.also)}
+        made = {
+            str(status): {"description": "OK", "content": dict(content)} for status in (endpoint.status, *endpoint.also)
+        }
     if endpoint.method == "GET" and answer is not None and endpoint.status == 200:
         made["304"] = {"description": "Unchanged since the `ETag` sent as `If-None-Match`."}
     by_status: dict[int, list[type[Problem]]] = {}

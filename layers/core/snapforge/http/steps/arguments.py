@@ -92,8 +92,9 @@ def _pointer(location: tuple[int | str, ...], sent: Any) -> str:
     """A JSON pointer into what was sent. Pydantic's location also names the branch of a union; that is left out."""
     parts, value = [], sent
     for index, part in enumerate(location):
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and part in range(len(value))):
-            value = value[part]
+        members: Any = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(members, dict) and part in members:
+            value = members[part]
         elif index < len(location) - 1:
             continue
         parts.append(str(part).replace("~", "~0").replace("/", "~1"))

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from snapforge.http.request import Request
-from snapforge.identity import service as identity
 from snapforge.kit.errors import RateLimited, Unauthenticated
 
 if TYPE_CHECKING:
@@ -14,6 +13,9 @@ def resolve_principal(endpoint: "Endpoint", request: Request) -> None:
     """Set `request.principal`; a public endpoint looks at no credentials."""
     if endpoint.permission is None:
         return
+    # Here, because open routes and consumers do without it.
+    from snapforge.identity import service as identity
+
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
