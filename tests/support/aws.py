@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,16 @@ def function_environment(endpoint: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """The emulator with every table, bucket, queue, bus and secret of the foundation."""
+    with running(tmp_path_factory.mktemp("ministack")) as started:
+        yield started
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Aws]:
+    """The same without pytest, for benchmarks: it works in `folder`."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    process = start_ministack(tmp_path_factory.mktemp("ministack"), port)
+    process = start_ministack(folder, port)
     before = dict(os.environ)
     os.environ.update(function_environment(endpoint))
     try:

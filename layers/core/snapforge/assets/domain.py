@@ -103,7 +103,7 @@ class Announced:
 class Lens(BaseModel):
     """What EXIF told before it was stripped. Never a position."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     make: str | None = None
     model: str | None = None
@@ -116,7 +116,7 @@ class Lens(BaseModel):
 class Facts(BaseModel):
     """What was measured of one photo."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     media_type: str
     """By content, not by name."""

@@ -1,9 +1,12 @@
-"""One client per service and process: making one costs tens of milliseconds."""
+"""One client per service and process, all of one botocore session: making a client costs tens of milliseconds, most of
+it for what a session reads once. boto3 would add its own and read all of it again.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
@@ -33,8 +36,15 @@ def client(service: Any) -> Any:
 
 
 @cache
+def session() -> "Session":
+    """The process's botocore session; DynamoDB's client (aws.tables) is of it too."""
+    from botocore.session import get_session
+
+    return get_session()
+
+
+@cache
 def _make(service: str) -> Any:
-    import boto3
     from botocore.config import Config
 
     config = Config(
@@ -46,4 +56,4 @@ def _make(service: str) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
+    return session().create_client(service, config=config)

@@ -92,14 +92,11 @@ def beginning(uri: str, count: int) -> bytes:
 
 def copy_large(source: str, target: str) -> None:
     """Server-side copy of any size, in parts where it must be; headers come along."""
-    from boto3.s3.transfer import TransferConfig
+    from s3transfer.manager import TransferConfig, TransferManager
 
     from_bucket, from_key = split(source)
     bucket, key = split(target)
     mebibyte = 1024 * 1024
-    client("s3").copy(
-        {"Bucket": from_bucket, "Key": from_key},
-        bucket,
-        key,
-        Config=TransferConfig(multipart_threshold=256 * mebibyte, multipart_chunksize=256 * mebibyte),
-    )
+    parts = TransferConfig(multipart_threshold=256 * mebibyte, multipart_chunksize=256 * mebibyte)
+    with TransferManager(client("s3"), parts) as manager:
+        manager.copy({"Bucket": from_bucket, "Key": from_key}, bucket, key).result()

@@ -15,6 +15,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from snapforge.aws import settings
+from snapforge.aws.clients import session
 from snapforge.kit.errors import Unavailable
 
 Item = dict[str, Any]
@@ -50,8 +51,10 @@ class Row(Model):
 
 @cache
 def connection() -> Connection:
-    """The process's DynamoDB connection."""
-    return Connection()
+    """The process's DynamoDB connection, on the session of all clients: its own would read all data anew."""
+    made = Connection()
+    made._local.session = session()
+    return made
 
 
 R = TypeVar("R", bound=Row)

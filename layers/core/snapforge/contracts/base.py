@@ -13,4 +13,4 @@ Kind = Literal["image", "scene"]
 class Contract(BaseModel):
     """A frozen message. Unknown fields are ignored, so that an older reader survives a newer writer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 
 from snapforge.contracts.base import CONTRACT, Contract
 
@@ -68,4 +68,4 @@ class Failed(_Report):
 
 
 Report = Annotated[Progress | Done | Failed, Field(discriminator="type")]
-REPORT: TypeAdapter[Progress | Done | Failed] = TypeAdapter(Report)
+REPORT: TypeAdapter[Progress | Done | Failed] = TypeAdapter(Report, config=ConfigDict(defer_build=True))

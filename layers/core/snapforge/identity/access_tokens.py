@@ -4,6 +4,8 @@ The ring is the secret `session-keys`: `{"current": {"kid", "key"}, "previous": 
 `current` to `previous` and put a new one in; after ten minutes `previous` may go.
 """
 
+import base64
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +61,7 @@ def read(token: str) -> Claims:
     try:
         if len(token) > MAX_LENGTH:
             raise jwt.InvalidTokenError("too long")
-        header = jwt.get_unverified_header(token)
+        header = _header(token)
         if header.get("typ") != TYPE:
             raise jwt.InvalidTokenError("another kind of token")
         payload: dict[str, Any] = jwt.decode(
@@ -80,6 +82,17 @@ def read(token: str) -> Claims:
         )
     except (jwt.InvalidTokenError, ValueError) as error:
         raise Unauthenticated("The access token is not valid, or no longer.", headers=CHALLENGE) from error
+
+
+def _header(token: str) -> dict[str, Any]:
+    """The header alone, to find the key. PyJWT's own reader decodes all three parts, and `decode` does so again: a
+    fifth of what a poll costs. ValueError for none.
+    """
+    first = token.partition(".")[0]
+    header = json.loads(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)))
+    if not isinstance(header, dict):
+        raise ValueError("a header is an object")  # noqa: TRY004 - as every other broken token
+    return header
 
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="snapforge", error="invalid_token"'}

@@ -16,6 +16,7 @@ worker's first report to the end of the run, so that a late report finds nothing
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -55,7 +56,12 @@ class Typed(Attribute[T], Generic[T]):
 
     def __init__(self, kind: Any, *, null: bool = False) -> None:
         super().__init__(null=null)
-        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
+        self._kind = kind
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        """Built at first use: no function reads or writes all kinds, and a cold start should not pay for the others."""
+        return TypeAdapter(self._kind)
 
     def serialize(self, value: T) -> str:
         return self._adapter.dump_json(value, exclude_none=True).decode()

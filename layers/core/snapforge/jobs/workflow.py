@@ -22,7 +22,7 @@ from snapforge.jobs.domain.failures import Failure
 
 class _Wire(BaseModel):
     # Extra members are left alone: the state machine may pass its whole state on.
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class RunRef(_Wire):

@@ -11,7 +11,7 @@ from snapforge.kit import clock, ids
 class Event(BaseModel):
     """`type` is past tense, `job.succeeded`. `data` is small: ids and what a mail or a webhook needs at once."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: str
     id: str = Field(default_factory=lambda: ids.new("event"))

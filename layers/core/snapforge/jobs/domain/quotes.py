@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import jwt
-
 from snapforge.kit import clock
 from snapforge.kit.schema import Schema
 
@@ -26,6 +24,8 @@ class Quote(Schema):
 
 def sign(quote: Quote, key: str, now: datetime) -> str:
     """The token, valid for VALID from now."""
+    import jwt
+
     claims = quote.model_dump(exclude_none=True) | {
         "aud": AUDIENCE,
         "iat": clock.epoch(now),
@@ -36,6 +36,8 @@ def sign(quote: Quote, key: str, now: datetime) -> str:
 
 def read(token: str, keys: list[str], now: datetime) -> Quote | None:
     """The promise, or None: forged, expired, or no quote at all. `keys`: two are valid while rotating."""
+    import jwt
+
     for key in keys:
         try:
             claims: dict[str, Any] = jwt.decode(

@@ -1,0 +1,1 @@
+"""The same work as other people would write it."""
