@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest import mock
 
 from snapforge.aws import clients, outbox, s3, states, tables
 from snapforge.aws.idempotency import IdempotencyKey
@@ -339,16 +340,11 @@ def running(aws: Aws) -> Iterator[Engine]:
     definition = json.loads(json.dumps(WAITING))
     definition["States"]["Wait"]["Arguments"]["QueueUrl"] = tokens_url
     sfn = aws.client("stepfunctions")
-    arn = sfn.create_state_machine(
-        name="snapforge-dev-render", roleArn="arn:aws:iam::000000000000:role/test", definition=json.dumps(definition)
-    )["stateMachineArn"]
+    if not any(machine["name"] == "snapforge-dev-render" for machine in sfn.list_state_machines()["stateMachines"]):
+        role = "arn:aws:iam::000000000000:role/test"
+        sfn.create_state_machine(name="snapforge-dev-render", roleArn=role, definition=json.dumps(definition))
     batch = FakeBatch()
-    with serve(batch) as endpoint:
-        os.environ["AWS_ENDPOINT_URL_BATCH"] = endpoint
+    with serve(batch) as endpoint, mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL_BATCH": endpoint}):
         clients._make.cache_clear()
-        try:
-            yield Engine(aws, batch, tokens_url)
-        finally:
-            del os.environ["AWS_ENDPOINT_URL_BATCH"]
-            clients._make.cache_clear()
-            sfn.delete_state_machine(stateMachineArn=arn)
+        yield Engine(aws, batch, tokens_url)
+    clients._make.cache_clear()
