@@ -67,7 +67,7 @@ class TestTraining:
         assert told[-1] > told[0] + 3
         model = training.trained(tmp_path / "field.pt", capture, TINY, "cpu")
         shot = surface.see(model, capture.views[0].scaled(24), capture, "cpu", lambda: None)
-        assert shot.depth[12, 12].item() == pytest.approx(4 - RADIUS, abs=0.25)
+        assert shot.depth[12, 12].item() == pytest.approx(4 - RADIUS, abs=0.5)
         assert torch.isinf(shot.depth[0, 0])
 
     def test_without_masks_the_surroundings_are_contracted(self, tmp_path: Path) -> None:

@@ -2,12 +2,11 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 
-from worker.engines.scene.masks import Kind
 from worker.engines.scene.presets import Settings
 from worker.engines.scene.views import Capture
 
@@ -91,7 +90,9 @@ class SmallNerfacto(NerfactoModel):
             update_sched=self._proposal_pause,
             initial_sampler=(UniformSampler if contraction is None else LinearDisparitySampler)(single_jitter=True),
         )
-        collider: Any = AABBBoxCollider(self.scene_box) if contraction is None else NearFarCollider(config.near_plane, config.far_plane)
+        # Out of training nerfstudio would start at distance zero, which has no disparity.
+        far = NearFarCollider(config.near_plane, config.far_plane, reset_near_plane=False)
+        collider: Any = far if contraction else AABBBoxCollider(self.scene_box)
         self.collider = collider
         self.renderer_rgb = RGBRenderer(background_color=config.background_color)
         self.renderer_accumulation = AccumulationRenderer()
@@ -117,7 +118,8 @@ def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
         far_plane=_FAR,
         _target=SmallNerfacto,
         disable_scene_contraction=bounded,
-        background_color=_background(capture.masks),
+        # Against random backgrounds opaque pixels teach "something is here", clear ones "nothing is".
+        background_color="random",
         num_levels=settings.levels,
         log2_hashmap_size=settings.log2_hashmap,
         max_res=settings.max_res,
@@ -144,10 +146,6 @@ def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
     box = torch.tensor(np.stack([capture.low, capture.high]), dtype=torch.float32)
     model = config.setup(scene_box=SceneBox(aabb=box), num_train_data=len(capture.training))
     return cast(SmallNerfacto, model.to(device))
-
-
-def _background(masks: Kind) -> Literal["last_sample", "random"]:
-    return "last_sample" if masks == "none" else "random"
 
 
 def bundle(origins: torch.Tensor, directions: torch.Tensor) -> RayBundle:

@@ -195,8 +195,7 @@ def _step(
             torch.cat([seen.directions[chosen], known.directions[spots]]),
         )
     )
-    image = torch.cat([seen.colours[chosen], known.colours[spots]])
-    batch = {"image": image if bounded else image[:, :3]}
+    batch = {"image": torch.cat([seen.colours[chosen], known.colours[spots]])}
     metrics = {"distortion": distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])}  # type: ignore[no-untyped-call]
     losses: dict[str, torch.Tensor] = model.get_loss_dict(outputs, batch, metrics)  # type: ignore[no-untyped-call]
     if tracked:
@@ -218,7 +217,8 @@ def _miss(outputs: dict[str, Any], distances: torch.Tensor, tracked: int) -> tor
     spans = outputs["ray_samples_list"][-1].frustums
     middles = ((spans.starts + spans.ends) / 2)[-tracked:, :, 0]
     off = (weights * (middles - distances[:, None]).abs()).sum(1) / distances
-    return (off + 0.5 * (1 - weights.sum(1)).clamp_min(0)).mean()
+    miss = off + 0.5 * (1 - weights.sum(1)).clamp_min(0)
+    return torch.mean(miss)
 
 
 def _anneal(model: SmallNerfacto, step: int) -> None:

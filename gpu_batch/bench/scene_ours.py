@@ -1,0 +1,86 @@
+"""Our side of the scene bench: the worker's own stages on a folder. Prints one JSON object as its last line."""
+
+import json
+import pathlib
+import resource
+import shutil
+import sys
+import threading
+import time
+from typing import Any
+
+import trimesh
+from PIL import Image
+
+from bench.scene_measure import chamfer
+from snapforge.contracts.manifest import Manifest, Photo, SceneWork
+from snapforge.contracts.results import SceneQuality
+from worker.engines.scene import presets, quality, texture, views
+from worker.stages.base import Device
+from worker.stages.scene import STAGES
+
+_BUDGET = ("train", "mesh", "texture")
+
+
+class Bench:
+    """The least that stages ask of their context: nothing is kept, nothing is told."""
+
+    def __init__(self, folder: pathlib.Path, work: SceneWork) -> None:
+        self.manifest = Manifest.model_validate(
+            {
+                "job_id": "bench", "run": 1, "attempt": 1, "deadline": "2099-01-01T00:00:00Z",
+                "reports_queue_url": "-", "output_uri": "s3://-/", "work": work.model_dump(),
+            }
+        )  # fmt: skip
+        self.folder = folder
+        self.work = work
+        self.state: dict[str, Any] = {}
+        self.quality: SceneQuality | None = None
+        self.interrupted = threading.Event()
+        self.device: Device = "cpu"
+        self.reduced = False
+
+    def progress(self, fraction: float, message: str = "") -> None: ...
+    def checkpoint(self, name: str, path: pathlib.Path) -> None: ...
+    def restore(self, name: str, to: pathlib.Path) -> bool:
+        return False
+
+    def add_result(self, path: pathlib.Path, *rest: Any, **more: Any) -> None: ...
+    def note(self, text: str) -> None: ...
+    def check_interrupted(self) -> None: ...
+
+
+def run(base: pathlib.Path, preset: Any) -> dict[str, Any]:
+    """Run all stages; the folder `base/ours` stays for the peer, who takes our poses."""
+    files = sorted((base / "photos").iterdir())
+    folder = base / "ours"
+    (folder / "photos").mkdir(parents=True)
+    photos = []
+    for index, path in enumerate(files):
+        shutil.copy(path, folder / "photos" / f"{index:03d}{path.suffix}")
+        with Image.open(path) as image:
+            equivalent = image.getexif().get_ifd(0x8769)[0xA405]
+            focal = equivalent / 36 * max(image.size)
+            photos.append(Photo(uri="s3://-/-", name=path.name, width=image.width, height=image.height, focal_px=focal))
+    context = Bench(folder, SceneWork(photos=tuple(photos), preset=preset))
+    stages = []
+    for stage in STAGES:
+        begun = time.monotonic()
+        stage.run(context)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        stages.append({"stage": stage.name, "seconds": round(time.monotonic() - begun, 1), "peak_mib": peak})
+    capture, model = views.load(folder), texture.load(folder)
+    return {
+        "stages": stages,
+        "budget": round(sum(row["seconds"] for row in stages if row["stage"] in _BUDGET), 1),
+        "steps": presets.settings(preset, "cpu").steps,
+        "peak_mib": stages[-1]["peak_mib"],
+        # At the peer's size; the texture here has also seen these views, so the stage's own number is the honest one.
+        "psnr": context.state["psnr"],
+        "psnr_320_all_photos": quality.psnr(folder, capture, model, tuple(v.scaled(320) for v in capture.held_out)),
+        "chamfer": chamfer(trimesh.Trimesh(model.vertices, model.faces, process=False), capture, base / "photos-truth"),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(pathlib.Path(sys.argv[1]), sys.argv[2])))
