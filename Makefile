@@ -86,10 +86,13 @@ up: setup ## Start the local region alone, with hot reload
 grant: ## Grant credits in the running local region: make grant ORG=org_… CREDITS=100 REASON="…"
 	$(PY) -m infrastructure.local invoke grant-credits '{"org_id": "$(ORG)", "credits": $(CREDITS), "reason": "$(REASON)", "key": "$(or $(KEY),$(shell date +%s%N))"}'
 
-build: ## sam build of the three root stacks
-	.venvs/sam/bin/sam build -t infrastructure/foundation.yaml -b .aws-sam/foundation
-	.venvs/sam/bin/sam build -t template.yaml -b .aws-sam/app
-	.venvs/sam/bin/sam build -t infrastructure/edge.yaml -b .aws-sam/edge
+STAGE ?= dev
+SAM := .venvs/sam/bin/sam
+build: setup ## sam build of the three root stacks: make build STAGE=dev
+	for stack in foundation app edge; do $(SAM) build --config-env $(STAGE)-$$stack; done
+
+deploy: build ## Deploy the three root stacks in order, with your AWS credentials: make deploy STAGE=dev
+	for stack in foundation app edge; do $(SAM) deploy --config-env $(STAGE)-$$stack; $(PY) -m infrastructure.links $(STAGE); done
 
 .PHONY: help
 help:
