@@ -91,8 +91,9 @@ SAM := .venvs/sam/bin/sam
 build: setup ## sam build of the three root stacks: make build STAGE=dev
 	for stack in foundation app edge; do $(SAM) build --config-env $(STAGE)-$$stack; done
 
-deploy: build ## Deploy the three root stacks in order, with your AWS credentials: make deploy STAGE=dev
-	for stack in foundation app edge; do $(SAM) deploy --config-env $(STAGE)-$$stack; $(PY) -m infrastructure.links $(STAGE); done
+deploy: setup ## Build and deploy the three root stacks in order, with your AWS credentials: make deploy STAGE=dev
+	for stack in foundation app edge; do $(SAM) build --config-env $(STAGE)-$$stack; \
+	  $(SAM) deploy --config-env $(STAGE)-$$stack; $(PY) -m infrastructure.links $(STAGE); done
 
 .PHONY: help
 help:
