@@ -68,13 +68,13 @@ class TestCreateJob:
     @pytest.mark.parametrize(
         ("more", "pointer"),
         [
-            ({"prompt": ""}, "/image/prompt"),
-            ({"prompt": "x" * 2001}, "/image/prompt"),
-            ({"count": 17}, "/image/count"),
-            ({"width": 100, "height": 64}, "/image/width"),
-            ({"steps": 0}, "/image/steps"),
-            ({"colour": "red"}, "/image/colour"),
-            ({"kind": "video"}, "/"),
+            ({"prompt": ""}, "/prompt"),
+            ({"prompt": "x" * 2001}, "/prompt"),
+            ({"count": 17}, "/count"),
+            ({"width": 100, "height": 64}, "/width"),
+            ({"steps": 0}, "/steps"),
+            ({"colour": "red"}, "/colour"),
+            ({"kind": "video"}, ""),
         ],
     )
     def test_what_cannot_be_made_is_422_and_says_where(
