@@ -4,9 +4,9 @@ Run from the repository's root in the scene environment, with PYTHONPATH=gpu_bat
 
     python -m bench.scene [--count 32] [--preset draft]
 
-Prints one JSON line a measure: {name, ours, peer, ratio, aim, met}; null where a side has no such number. The peer gets as
-many seconds of training as ours takes for training, meshing and texturing together, and its exporter's time on top. Each
-side runs in a process of its own, so that peak memory is its own.
+Prints one JSON line a measure: {name, ours, peer, ratio, aim, met}; null where a side has no such number. The peer gets
+as many seconds of training as ours takes for training, meshing and texturing together, and its exporter's time on top.
+Each side runs in a process of its own, so that peak memory is its own.
 """
 
 import argparse

@@ -24,7 +24,7 @@ class Found:
     def num_reg_images(self) -> int:
         return self._images
 
-    def num_points3D(self) -> int:  # noqa: N802
+    def num_points3D(self) -> int:
         return self._points
 
 

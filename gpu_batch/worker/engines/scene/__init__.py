@@ -6,6 +6,6 @@ Frames: cameras look along +z with x right and y down (OpenCV); the world has z 
 
 import os
 
-# Torch's OpenMP threads spin while they wait. Where other processes share the cores that makes a training step ten times
-# slower; asleep they cost nothing measurable on an idle machine. It is read when torch is loaded, so it is set first.
+# Torch's OpenMP threads spin while they wait. Where other processes share the cores that makes a training step ten
+# times slower; asleep they cost nothing measurable on an idle machine. Read when torch is loaded, so it is set first.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
