@@ -105,7 +105,7 @@ class TestPreviewJob:
         assert not order(customer, key="another-key", quote="nonsense").json["price"]["quoted"]
 
     def test_a_preview_under_way_is_202_and_polled(self, customer: Customer) -> None:
-        from tests.core.jobs.test_ordering import capture
+        from tests.core.jobs.captures import capture
 
         body = {"kind": "scene", "capture_id": capture(customer.principal, pending=1)}
         preview = call("jobs/preview_job", body=body, token=customer.token)

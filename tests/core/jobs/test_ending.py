@@ -1,0 +1,167 @@
+"""Settle and cancel, on a real DynamoDB and S3."""
+
+import pytest
+
+from snapforge.assets import service as assets
+from snapforge.aws import s3
+from snapforge.billing import service as billing
+from snapforge.jobs import attempts, errors, schemas
+from snapforge.jobs import service as jobs
+from snapforge.jobs.domain.life import State
+from snapforge.jobs.workflow import Outcome
+from snapforge.kit import ids
+from snapforge.kit.permissions import Principal
+from tests.core.jobs.engine import Engine
+
+Made = tuple[Principal, schemas.Job]
+GONE = Outcome(outcome="gone")
+
+
+@pytest.fixture
+def made(engine: Engine) -> Made:
+    """A customer with 100 credits and a job of 2."""
+    who = engine.customer()
+    return who, engine.order(who)
+
+
+def exact(who: Principal, *, available: int) -> None:
+    """Nothing is held, and the ledger has no fault."""
+    balance = billing.balance(who.org_id)
+    assert (balance.available, balance.held) == (available, 0)
+    assert billing.audit(who.org_id) == []
+
+
+@pytest.mark.part("JOB-12")
+class TestSettle:
+    def test_success_captures_registers_and_tells_in_one(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        engine.settle(who, job, heard)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.price.charged, seen.price.released, seen.price.held) == (2, 0, 0)
+        assert seen.results is not None
+        assert [file.role for file in seen.results.files] == ["picture", "picture"]
+        assert all("Signature=" in file.url for file in seen.results.files)
+        assert seen.preview_url is not None
+        assert seen.results.notes == ["A stand-in drew noise."]
+        assert seen.receipt is not None
+        assert (seen.receipt.gpu_seconds, seen.receipt.cost_micro_usd, seen.receipt.instances) == (12.5, 0, ["local"])
+        assert {asset.id for asset in assets.list_job_assets(who.org_id, job.id)} == {
+            file.asset_id for file in seen.results.files
+        }
+        assert engine.news(who) == ["job.submitted", "job.succeeded"]
+        exact(who, available=98)
+
+    def test_fewer_pictures_than_ordered_are_charged_for_what_came(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id, pictures=1)
+        heard = engine.heard(job)
+        assert heard is not None
+        engine.settle(who, job, heard)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.price.charged, seen.price.released) == (1, 1)
+        exact(who, available=99)
+
+    def test_no_result_is_a_failure_of_ours_and_free(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.working(who, job)
+        prefix = attempts.prefix_uri(job.id, 1, 1)
+        assert engine.settle(who, job, Outcome(outcome="done", result_uri=prefix + "result.json")).state == "failed"
+        failure = jobs.get_job(who, job.id).failure
+        assert failure is not None
+        assert (failure.code, failure.category) == ("result_unreadable", "bug")
+        exact(who, available=100)
+
+    def test_an_empty_and_a_broken_result_are_failures_of_ours(self, engine: Engine) -> None:
+        who = engine.customer()
+        for body, code in ((None, "nothing_delivered"), (b"{}", "result_unreadable")):
+            job = engine.order(who)
+            engine.working(who, job)
+            uri = engine.results(job, pictures=0)
+            if body is not None:
+                s3.put(uri, body, "application/json")
+            engine.settle(who, job, Outcome(outcome="done", result_uri=uri))
+            failure = jobs.get_job(who, job.id).failure
+            assert failure is not None
+            assert failure.code == code
+        exact(who, available=100)
+
+    def test_a_partial_result_is_given_and_costs_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        uri = engine.results(job, pictures=1, name="partial.json")
+        engine.report(
+            job,
+            batch_id,
+            type="failed",
+            category="insufficient_quality",
+            code="under_promise",
+            message="Too rough.",
+            result_uri=uri,
+        )
+        answer = engine.classify(who, job, engine.heard(job))
+        engine.settle(who, job, answer.outcome)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.state, seen.price.charged) == (State.failed, 0)
+        assert seen.results is not None
+        assert len(seen.results.files) == 1
+        assert seen.receipt is not None
+        assert seen.receipt.gpu_seconds == 12.5
+        exact(who, available=100)
+
+    def test_an_outcome_that_is_gone_changes_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        assert engine.settle(who, job, GONE).state == "queued"
+        assert engine.settle(who, job.model_copy(update={"id": ids.new("job")}), GONE).state == "gone"
+
+
+@pytest.mark.part("JOB-5")
+class TestCancel:
+    def test_a_canceled_job_is_free_and_its_work_is_stopped_by_the_news(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        canceled = jobs.cancel_job(who, job.id)
+        assert (canceled.state, canceled.price.charged, canceled.price.released) == (State.canceled, 0, 2)
+        exact(who, available=100)
+        engine.publish(who)
+        assert engine.batch.jobs[batch_id]["terminated"]
+        assert engine.heard(job) == GONE
+        engine.publish(who)
+
+    def test_a_second_cancel_changes_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        first, second = jobs.cancel_job(who, job.id), jobs.cancel_job(who, job.id)
+        assert first.ended_at == second.ended_at
+        assert engine.news(who) == ["job.submitted", "job.canceled"]
+
+    def test_what_has_succeeded_cannot_be_canceled(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        engine.settle(who, job, heard)
+        with pytest.raises(errors.JobAlreadyEnded) as refused:
+            jobs.cancel_job(who, job.id)
+        assert refused.value.charged == 2
+
+    def test_a_job_that_was_canceled_while_it_was_handed_over_is_stopped(
+        self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        who, job = made
+        real = engine.batch.answer
+
+        def canceled_meanwhile(path: str, body: dict[str, object]) -> dict[str, object]:
+            if path == "/v1/submitjob":
+                jobs.cancel_job(who, job.id)
+                attempts.stop_work(job.id, 1)
+            return real(path, body)
+
+        monkeypatch.setattr(engine.batch, "answer", canceled_meanwhile)
+        engine.dispatch(who, job, engine.start(who, job))
+        (submitted,) = engine.batch.of(job.id)
+        assert submitted["terminated"]

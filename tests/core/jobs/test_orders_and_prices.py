@@ -1,0 +1,250 @@
+"""What can be ordered, what it costs, and what is told of it, decided without any I/O."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from snapforge.contracts.results import Usage
+from snapforge.jobs.domain import preflight, pricing, quotes, receipts
+from snapforge.jobs.domain.orders import (
+    MAX_SEED,
+    SIZES,
+    ImageOrder,
+    ImageParameters,
+    Preset,
+    SceneOrder,
+    SceneParameters,
+    fingerprint,
+)
+from snapforge.jobs.domain.quotes import Quote
+from snapforge.jobs.schemas import ImageCreate, JobCreate
+
+NOW = datetime(2026, 11, 21, 2, 20, tzinfo=UTC)
+CAPTURE = "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"
+KEY = "a-key-of-at-least-thirty-two-bytes-length"
+ORDER: TypeAdapter[Any] = TypeAdapter(JobCreate)
+
+
+def image(**more: Any) -> ImageOrder:
+    return ImageOrder(kind="image", **({"prompt": "a kingfisher"} | more))
+
+
+def scene(photos: int = 36, preset: Preset = "draft") -> SceneParameters:
+    return SceneParameters(capture_id=CAPTURE, capture_version=3, photos=photos, preset=preset, usdz=True, seed=0)
+
+
+def drawn(**more: Any) -> ImageParameters:
+    return pricing.resolve_image(image(**more), 5)
+
+
+@pytest.mark.part("JOB-1")
+class TestOrders:
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"prompt": ""},
+            {"prompt": "   "},
+            {"prompt": "x" * 2001},
+            {"steps": 0},
+            {"steps": 51},
+            {"count": 0},
+            {"count": 17},
+            {"width": 512},
+            {"height": 512},
+            {"width": 500, "height": 512},
+            {"width": 48, "height": 64},
+            {"width": 512, "height": 512, "aspect": "1:1"},
+            {"aspect": "5:4"},
+            {"model": "flux-dev"},
+            {"seed": -1},
+            {"seed": MAX_SEED + 1},
+            {"guidance": -0.1},
+            {"colour": "red"},
+        ],
+    )
+    def test_what_cannot_be_drawn_is_refused(self, more: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            image(**more)
+
+    def test_two_large_sides_are_refused_by_their_product(self) -> None:
+        assert image(width=2048, height=2048).size == (2048, 2048)
+        too_many = 2048 + 16
+        with pytest.raises(ValidationError, match="less than or equal to 2048"):
+            image(width=too_many, height=64)
+
+    def test_the_pixel_limit_holds_where_the_sides_alone_do_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("snapforge.jobs.domain.orders.MAX_PIXELS", 1024 * 1024)
+        with pytest.raises(ValidationError, match="at most 1048576 pixels"):
+            image(width=2048, height=1024)
+
+    def test_the_size_comes_from_the_aspect_or_the_sides(self) -> None:
+        assert image().size == (1024, 1024)
+        assert image(aspect="16:9").size == SIZES["16:9"]
+        assert image(width=512, height=768).size == (512, 768)
+
+    def test_every_aspect_is_a_size_that_could_be_ordered(self) -> None:
+        for aspect, (width, height) in SIZES.items():
+            across, down = map(int, aspect.split(":"))
+            assert image(width=width, height=height).size == (width, height)
+            assert abs(width / height - across / down) / (across / down) < 0.05
+
+    def test_a_fingerprint_binds_the_order_and_not_its_quote(self) -> None:
+        ordered = ORDER.validate_python({"kind": "image", "prompt": "a kingfisher", "quote": "abc"})
+        assert isinstance(ordered, ImageCreate)
+        assert fingerprint(ordered) == fingerprint(image())
+        assert fingerprint(image()) != fingerprint(image(count=2))
+        one, two = (
+            SceneOrder(kind="scene", capture_id=CAPTURE),
+            SceneOrder(kind="scene", capture_id=CAPTURE, usdz=False),
+        )
+        assert fingerprint(one) != fingerprint(two)
+
+    def test_what_is_not_named_is_the_models_own_and_the_seed_is_drawn(self) -> None:
+        made = drawn()
+        assert (made.steps, made.guidance, made.seed) == (4, 0.0, 5)
+        made = drawn(steps=9, guidance=3.5, seed=0)
+        assert (made.steps, made.guidance, made.seed) == (9, 3.5, 0)
+
+
+@pytest.mark.part("JOB-2")
+class TestPrices:
+    @pytest.mark.parametrize(
+        ("more", "credits"),
+        [
+            ({}, 1),
+            ({"count": 16}, 16),
+            ({"steps": 5}, 2),
+            ({"steps": 8}, 2),
+            ({"width": 64, "height": 64, "steps": 1}, 1),
+            ({"width": 2048, "height": 2048}, 4),
+            ({"width": 2048, "height": 2048, "steps": 50, "count": 16}, 800),
+        ],
+    )
+    def test_a_picture_costs_by_megapixels_times_steps_and_a_credit_at_least(
+        self, more: dict[str, Any], credits: int
+    ) -> None:
+        assert pricing.price(drawn(**more)).credits == credits
+
+    @pytest.mark.parametrize(
+        ("photos", "preset", "credits"),
+        [(8, "draft", 20), (40, "draft", 20), (41, "draft", 21), (300, "draft", 72), (61, "standard", 61)],
+    )
+    def test_a_scene_costs_by_its_photos(self, photos: int, preset: Preset, credits: int) -> None:
+        assert pricing.price(scene(photos, preset)).credits == credits
+
+    def test_only_what_is_delivered_is_charged(self) -> None:
+        price = pricing.Price(credits=8, parts=4)
+        assert [price.charge(parts) for parts in (-1, 0, 1, 3, 4, 9)] == [0, 0, 2, 6, 8, 8]
+
+    def test_money_is_the_list_price_in_minor_units(self) -> None:
+        assert pricing.Price(21, 1).money.amount == 21
+
+    def test_more_work_is_predicted_to_take_longer(self) -> None:
+        assert pricing.predicted_seconds(drawn()) < pricing.predicted_seconds(drawn(count=16))
+        assert pricing.predicted_seconds(scene(20)) < pricing.predicted_seconds(scene(300))
+
+
+@pytest.mark.part("JOB-2")
+class TestQuotes:
+    QUOTE = Quote(org="org_1", kind="scene", order="f" * 64, credits=21, capture_version=3, photos=41)
+
+    def test_a_quote_comes_back_whole_while_it_is_valid(self) -> None:
+        token = quotes.sign(self.QUOTE, KEY, NOW)
+        assert quotes.read(token, [KEY], NOW + quotes.VALID - timedelta(seconds=1)) == self.QUOTE
+
+    def test_a_quote_ends(self) -> None:
+        assert quotes.read(quotes.sign(self.QUOTE, KEY, NOW), [KEY], NOW + quotes.VALID) is None
+
+    def test_a_quote_of_the_key_before_the_rotation_is_honoured(self) -> None:
+        token = quotes.sign(self.QUOTE, KEY, NOW)
+        assert quotes.read(token, ["another-key-of-thirty-two-bytes-or-more", KEY], NOW) == self.QUOTE
+
+    def test_a_stranger_signs_nothing(self) -> None:
+        token = quotes.sign(self.QUOTE, "another-key-of-thirty-two-bytes-or-more", NOW)
+        assert quotes.read(token, [KEY], NOW) is None
+        unsigned = jwt.encode({"org": "org_1", "exp": 9_999_999_999}, "", algorithm="none")
+        assert quotes.read(unsigned, [KEY], NOW) is None
+        assert quotes.read("nonsense", [KEY], NOW) is None
+
+    def test_another_token_of_ours_is_no_quote(self) -> None:
+        other = jwt.encode({"aud": "snapforge", "iat": 0, "exp": 9_999_999_999}, KEY, algorithm="HS256")
+        assert quotes.read(other, [KEY], NOW) is None
+
+
+@pytest.mark.part("JOB-12")
+class TestReceipts:
+    def usage(self, seconds: float, instance: str) -> Usage:
+        return Usage(
+            started_at=NOW,
+            ended_at=NOW + timedelta(seconds=seconds),
+            compute_seconds=seconds,
+            device="NVIDIA L4",
+            instance_type=instance,
+            interruptions=1,
+        )
+
+    def test_seconds_times_the_instances_price(self) -> None:
+        spent = receipts.of_usage(1, self.usage(1800, "g6.2xlarge"))
+        assert spent.cost_micro_usd == 611_000
+        total = receipts.total([spent, spent], attempts=2, credits=20, charged=0)
+        assert total.cost_micro_usd == 1_222_000
+        assert (total.gpu_seconds, total.interruptions, total.released) == (3600, 2, 20)
+        assert total.instances == ["g6.2xlarge"]
+
+    def test_an_unknown_instance_has_no_invented_cost(self) -> None:
+        died = receipts.of_times(1, NOW, NOW + timedelta(seconds=90))
+        assert died is not None
+        assert died.seconds == 90
+        known = receipts.of_usage(2, self.usage(10, "local"))
+        assert receipts.total([died, known], attempts=2, credits=1, charged=1).cost_micro_usd is None
+
+    def test_what_never_ran_spent_nothing(self) -> None:
+        assert receipts.of_times(1, None, NOW) is None
+        assert receipts.of_times(1, NOW, None) is None
+        assert receipts.total([], attempts=1, credits=1, charged=0).cost_micro_usd == 0
+
+
+@pytest.mark.part("JOB-2")
+class TestPreflight:
+    def photos(self, count: int, *warnings: str, focal: float | None = 900.0) -> list[preflight.PhotoFacts]:
+        return [preflight.PhotoFacts(f"{number}.jpg", warnings, focal) for number in range(count)]
+
+    def test_enough_good_photos_have_no_findings(self) -> None:
+        assert preflight.examine(self.photos(36), []) == []
+
+    @pytest.mark.parametrize(
+        ("count", "code"), [(0, "too_few_photos"), (1, "too_few_photos"), (301, "too_many_photos")]
+    )
+    def test_photos_that_cannot_become_a_model_block_it(self, count: int, code: str) -> None:
+        blocker = preflight.blocked(preflight.examine(self.photos(count), []))
+        assert blocker is not None
+        assert blocker.code == code
+        assert blocker.fix
+
+    def test_few_photos_are_a_warning(self) -> None:
+        findings = preflight.examine(self.photos(8), [])
+        assert preflight.blocked(findings) is None
+        assert [finding.code for finding in findings] == ["few_photos"]
+
+    @pytest.mark.parametrize("warning", sorted(preflight.ADVICE))
+    def test_each_photo_to_retake_is_named_with_advice(self, warning: str) -> None:
+        photos = [*self.photos(20), preflight.PhotoFacts("bad.jpg", (warning,), None)]
+        (finding,) = preflight.examine(photos, [])
+        assert (finding.photo, finding.code, finding.severity) == ("bad.jpg", warning, "warning")
+        assert finding.fix
+
+    def test_every_warning_of_the_measurement_has_its_advice(self) -> None:
+        from snapforge.assets.domain import PhotoWarning
+
+        assert set(preflight.ADVICE) == set(PhotoWarning)
+
+    def test_refused_photos_are_told_with_their_reason(self) -> None:
+        (finding,) = preflight.examine(self.photos(20), [("notes.jpg", "It is a text file.")])
+        assert (finding.photo, finding.message) == ("notes.jpg", "It is a text file.")
+
+    def test_a_capture_without_focal_lengths_is_told(self) -> None:
+        (finding,) = preflight.examine(self.photos(20, focal=None), [])
+        assert (finding.code, finding.severity) == ("no_focal_length", "note")

@@ -1,0 +1,122 @@
+"""What workers and Batch tell, on a real DynamoDB, S3 and Step Functions."""
+
+import pytest
+from pydantic import ValidationError
+
+from snapforge.billing import service as billing
+from snapforge.jobs import schemas, store
+from snapforge.jobs import service as jobs
+from snapforge.jobs.domain.life import State
+from snapforge.kit.permissions import Principal
+from tests.core.jobs.engine import Engine, ref
+
+Made = tuple[Principal, schemas.Job]
+
+
+@pytest.fixture
+def made(engine: Engine) -> Made:
+    """A customer with 100 credits and a job of 2."""
+    who = engine.customer()
+    return who, engine.order(who)
+
+
+def exact(who: Principal, *, available: int) -> None:
+    """Nothing is held, and the ledger has no fault."""
+    balance = billing.balance(who.org_id)
+    assert (balance.available, balance.held) == (available, 0)
+    assert billing.audit(who.org_id) == []
+
+
+@pytest.mark.part("JOB-5")
+class TestReports:
+    def test_progress_is_told_and_never_falls(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.state, seen.progress.percent, seen.progress.stage) == (State.running, 10, "draw")
+        assert seen.started_at is not None
+        engine.progress(job, batch_id, 60, stage="upload")
+        engine.progress(job, batch_id, 40)
+        seen = jobs.get_job(who, job.id)
+        assert (seen.progress.percent, seen.progress.stage, seen.progress.eta_seconds) == (60, "upload", 9)
+
+    def test_the_deadline_counts_from_the_begin_of_work(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.working(who, job)
+        deadline = jobs.get_job(who, job.id).deadline
+        assert deadline is not None
+        assert job.deadline is not None
+        assert deadline < job.deadline
+
+    def test_a_stranger_an_unknown_attempt_and_nonsense_change_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.working(who, job)
+        engine.progress(job, "a-stranger", 90)
+        engine.progress(job, "whoever", 90, attempt=2)
+        with pytest.raises(ValidationError):
+            jobs.take_report('{"type": "progress"}')
+        assert jobs.get_job(who, job.id).progress.percent == 10
+
+    def test_reports_told_twice_and_late_end_a_job_once(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.done(job, batch_id)
+        engine.done(job, batch_id)
+        engine.failed(job, batch_id, "bug")
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.outcome == "done"
+        assert engine.settle(who, job, heard).state == "succeeded"
+        assert engine.settle(who, job, heard).state == "succeeded"
+        engine.progress(job, batch_id, 99)
+        engine.failed(job, batch_id, "bug")
+        assert store.find_job_with_progress(who.org_id, job.id) is not None
+        seen = jobs.get_job(who, job.id)
+        assert (seen.state, seen.progress.percent) == (State.succeeded, 100)
+        exact(who, available=98)
+
+    def test_a_report_after_the_job_was_canceled_changes_nothing(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        jobs.cancel_job(who, job.id)
+        engine.progress(job, batch_id, 50)
+        engine.done(job, batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        assert engine.settle(who, job, heard).state == "canceled"
+        exact(who, available=100)
+
+
+@pytest.mark.part("JOB-4")
+class TestSilentDeaths:
+    def test_a_worker_that_died_without_a_word_is_tried_again(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.batch.end(batch_id, "FAILED", 137, "Essential container in task exited")
+        engine.batch_event(batch_id)
+        engine.batch_event(batch_id)
+        heard = engine.heard(job)
+        answer = engine.classify(who, job, heard)
+        assert answer.next == "retry"
+        assert answer.wait_seconds >= 1
+        assert jobs.check(ref(who, job)).attempt == 2
+
+    def test_a_worker_that_died_after_its_result_has_succeeded(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.results(job)
+        engine.batch.end(batch_id, "FAILED", 137)
+        engine.batch_event(batch_id)
+        heard = engine.heard(job)
+        assert heard is not None
+        assert heard.outcome == "done"
+
+    def test_a_job_that_still_works_is_left_alone(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        engine.batch_event(batch_id)
+        assert engine.heard(job) is None
+
+    def test_state_changes_of_other_batch_jobs_are_none_of_ours(self, engine: Engine) -> None:
+        engine.batch.jobs["other"] = {"jobId": "other", "jobName": "nightly-report", "status": "FAILED"}
+        engine.batch_event("other")
