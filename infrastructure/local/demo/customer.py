@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from infrastructure.local.demo.client import Api
@@ -35,10 +35,10 @@ def sign_up(api: Api, mailbox: Mailbox, *, name: str = "Robin") -> Customer:
         raise LookupError(f"no token in the mail: {mail['text'][:200]}")
     api.call("verify_email", body={"token": token[1]})
     session = api.call("log_in", body={"email": email, "password": password}).json
-    member = Api(api.base_url, session["access_token"], api.http)
+    member = replace(api, token=session["access_token"])
     key = member.call("create_api_key", body={"name": "demo", "scopes": SCOPES}).json["key"]
     customer = Customer(email, password, session["org_id"], session["access_token"], key)
-    wait_for_credits(Api(api.base_url, key, api.http))
+    wait_for_credits(replace(api, token=key))
     return customer
 
 
