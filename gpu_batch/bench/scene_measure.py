@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from worker.engines.scene.views import Array, Capture
 
-_SAMPLES = 60_000
+_SAMPLES = 250_000
 
 
 def to_truth(capture: Capture, truth: pathlib.Path) -> Array:
@@ -29,7 +29,7 @@ def to_truth(capture: Capture, truth: pathlib.Path) -> Array:
 def chamfer(mesh: trimesh.Trimesh, capture: Capture, truth: pathlib.Path) -> float:
     """Mean of both mean nearest distances between surface samples, in percent of the true diagonal.
 
-    Two samples of the same surface are 0.19 % apart at this density.
+    Two samples of the same surface are 0.09 % apart at this density.
     """
     moved = mesh.copy()
     moved.apply_transform(to_truth(capture, truth))
