@@ -16,7 +16,6 @@ from infrastructure.local.region import Region
 from tests.e2e.orders import PICTURES, Done, audit
 from tests.support.checked_api import CheckedApi
 
-
 pytestmark = pytest.mark.timeout(1500)  # A model takes a minute on two quiet cores, and many on busy ones.
 
 

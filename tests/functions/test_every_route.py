@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.people import member
 
 from infrastructure.tools.functions import endpoints
 from snapforge.kit import ids
 from snapforge.kit.permissions import Permission
 from tests.support.aws import Aws
 from tests.support.http import Answer, LambdaContext, call
+from tests.support.people import member
 
 ROOT = Path(__file__).parents[2]
 ROUTES = endpoints()
