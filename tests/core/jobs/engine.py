@@ -345,6 +345,6 @@ def running(aws: Aws) -> Iterator[Engine]:
         sfn.create_state_machine(name="snapforge-dev-render", roleArn=role, definition=json.dumps(definition))
     batch = FakeBatch()
     with serve(batch) as endpoint, mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL_BATCH": endpoint}):
-        clients._make.cache_clear()
+        clients.make.cache_clear()
         yield Engine(aws, batch, tokens_url)
-    clients._make.cache_clear()
+    clients.make.cache_clear()

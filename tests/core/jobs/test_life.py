@@ -216,13 +216,14 @@ class TestProgress:
         assert progress.percent(State.succeeded, None) == 100
         assert progress.percent(State.queued, None) == 0
 
-    def test_the_eta_is_the_workers_less_its_age_else_the_prediction(self) -> None:
-        later = NOW + timedelta(seconds=30)
-        assert progress.eta_seconds(State.running, self.told(), 500, NOW, later) == 70
-        assert progress.eta_seconds(State.running, self.told(eta=None), 500, NOW, later) == 470
-        assert progress.eta_seconds(State.queued, None, 500, None, later) == 500
+    def test_the_eta_is_the_workers_else_what_is_left_of_the_prediction(self) -> None:
+        begun = NOW - timedelta(seconds=30)
+        assert progress.eta_seconds(State.running, self.told(), 500, begun) == 100
+        assert progress.eta_seconds(State.running, self.told(eta=None), 500, begun) == 470
+        assert progress.eta_seconds(State.running, self.told(eta=None), 500, None) == 500
+        assert progress.eta_seconds(State.queued, None, 500, None) == 500
 
     def test_what_takes_longer_than_thought_has_no_eta(self) -> None:
-        later = NOW + timedelta(seconds=1000)
-        assert progress.eta_seconds(State.running, self.told(), 500, NOW, later) is None
-        assert progress.eta_seconds(State.succeeded, None, 500, NOW, NOW) is None
+        begun = NOW - timedelta(seconds=1000)
+        assert progress.eta_seconds(State.running, self.told(eta=None), 500, begun) is None
+        assert progress.eta_seconds(State.succeeded, None, 500, NOW) is None

@@ -129,6 +129,8 @@ class TestGetJob:
         engine.working(customer.principal, job)
         again = call("jobs/get_job", path={"job_id": job.id}, token=customer.token, headers=asked)
         assert (again.status, again.json["progress"]["percent"]) == (200, 10)
+        asked = {"if-none-match": again.headers["etag"]}
+        assert call("jobs/get_job", path={"job_id": job.id}, token=customer.token, headers=asked).status == 304
 
     def test_what_has_succeeded_has_links_and_a_receipt(self, customer: Customer, engine: Engine) -> None:
         job = schemas.Job.model_validate_json(order(customer).text)

@@ -90,7 +90,7 @@ class Progress(Schema):
 
     stage: str = Field(examples=["training"])
     percent: int = Field(ge=0, le=100)
-    eta_seconds: int | None = None
+    eta_seconds: int | None = Field(default=None, description="As of `at`; without `at`, of the work itself.")
     message: str = ""
     at: Moment | None = None
 

@@ -48,7 +48,7 @@ def summary(row: JobRow, told: ProgressRow | None) -> schemas.JobSummary:
         state=state,
         run=int(row.run),
         attempt=int(row.attempt),
-        progress=_progress(row, state, told, now),
+        progress=_progress(row, state, told),
         price=_price(row),
         predicted_seconds=int(row.predicted_seconds),
         created_at=row.created_at,
@@ -67,7 +67,7 @@ def links_until(now: datetime) -> datetime:
     return datetime.fromtimestamp(-(-later // _STEP) * _STEP, tz=now.tzinfo)
 
 
-def _progress(row: JobRow, state: State, told: ProgressRow | None, now: datetime) -> schemas.Progress:
+def _progress(row: JobRow, state: State, told: ProgressRow | None) -> schemas.Progress:
     current = told.told() if told and told.run == row.run else None
     at_work = told is not None and current is not None and current.attempt == row.attempt
     stage = told.stage if told and at_work else ("queued" if state in {State.queued, State.running} else state.value)
@@ -75,7 +75,7 @@ def _progress(row: JobRow, state: State, told: ProgressRow | None, now: datetime
         stage=stage,
         percent=progresses.percent(state, current),
         eta_seconds=progresses.eta_seconds(
-            state, current if at_work else None, int(row.predicted_seconds), row.started_at, now
+            state, current if at_work else None, int(row.predicted_seconds), row.started_at
         ),
         message=told.message if told and at_work else "",
         at=told.at if told and at_work else None,

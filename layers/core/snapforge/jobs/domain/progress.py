@@ -30,15 +30,17 @@ def percent(state: State, told: Told | None) -> int:
     return min(99, max(told.floor, told.percent)) if told else 0
 
 
-def eta_seconds(state: State, told: Told | None, predicted: int, started: datetime | None, now: datetime) -> int | None:
-    """Seconds until the end: the worker's own estimate less its age, else the prediction less the time spent.
+def eta_seconds(state: State, told: Told | None, predicted: int, started: datetime | None) -> int | None:
+    """Seconds until the end, as of the latest progress: the worker's own estimate, else what is left of the prediction.
 
-    None when nobody can know: it has ended, or takes longer than was thought.
+    It does not count down between two reports, so that a poller sees no change where nothing was told. None when nobody
+    can know: it has ended, or takes longer than was thought.
     """
     if state not in {State.queued, State.running}:
         return None
-    if told and told.eta_seconds is not None:
-        left = told.eta_seconds - int((now - told.at).total_seconds())
-    else:
-        left = predicted - (int((now - started).total_seconds()) if started else 0)
+    if told is None:
+        return predicted
+    if told.eta_seconds is not None:
+        return told.eta_seconds
+    left = predicted - (int((told.at - started).total_seconds()) if started else 0)
     return left if left > 0 else None
