@@ -1,18 +1,35 @@
-"""One region for all faults; a customer of one's own per test."""
+"""One region for all faults, a customer for each file."""
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from infrastructure.local.demo.customer import Customer
 from infrastructure.local.paths import ACCOUNT
 from infrastructure.local.region import Region
-from tests.local.faults.house import House
+from tests.local.faults.house import House, new_customer
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[httpx.Client]:
+    """The customers' connections."""
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def customer(region: Region, web: httpx.Client) -> Customer:
+    """With credits enough for a file of tests: from one address, twenty may sign up in an hour."""
+    return new_customer(region, web, credits=5000)
 
 
 @pytest.fixture
-def house(region: Region) -> House:
-    """A new customer with credits enough for a test."""
-    return House.of(region, credits=1000)
+def house(region: Region, customer: Customer, web: httpx.Client) -> Iterator[House]:
+    """The file's customer; what a failed test leaves at work is canceled."""
+    found = House(region, customer, web)
+    yield found
+    found.close()
 
 
 @pytest.fixture

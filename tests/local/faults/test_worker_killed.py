@@ -37,7 +37,7 @@ class TestReclaimed:
     def test_mid_draw_the_pictures_that_were_drawn_are_kept_and_the_rest_is_drawn_elsewhere(self, house: House) -> None:
         """The worker says that it was interrupted; the next attempt takes its checkpoints over."""
         job_id = house.order(LONG)
-        until(lambda: house.job(job_id)["progress"]["message"].startswith("Picture 2"), seconds=120)
+        until(lambda: house.kept(job_id), seconds=120)
         house.signal_worker(job_id, signal.SIGTERM)
 
         job = house.settled(job_id, "succeeded")
