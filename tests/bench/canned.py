@@ -40,6 +40,10 @@ class _Raw(BytesIO):
         yield self.read()
 
 
+def _text(header: Any) -> str:
+    return header.decode() if isinstance(header, bytes) else str(header)
+
+
 class Canned:
     """Answers a client's requests; `written` is the last transaction that was sent, `job` what queries find."""
 
@@ -62,9 +66,9 @@ class Canned:
 
     def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         self.calls += 1
-        operation = str(request.headers["X-Amz-Target"], "utf-8").rpartition(".")[2]
+        operation = _text(request.headers["X-Amz-Target"]).rpartition(".")[2]
         body = self._answers.get(operation) or self._make(operation, request.body)
-        headers = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
+        headers: Any = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
         return AWSResponse(request.url, 200, headers, _Raw(body))
 
     def _make(self, operation: str, body: Any) -> bytes:

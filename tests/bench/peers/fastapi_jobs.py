@@ -319,7 +319,7 @@ def _read(row: dict[str, Any], told: dict[str, Any] | None) -> Job:
         progress=Progress(
             stage=told["stage"]["S"] if told else "queued",
             percent=progress.percent(state, current),
-            eta_seconds=progress.eta_seconds(state, current, predicted, started, datetime.now(UTC)),
+            eta_seconds=progress.eta_seconds(state, current, predicted, started),
             message=told["message"]["S"] if told else "",
             at=current.at if current else None,
         ),

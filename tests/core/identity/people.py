@@ -196,7 +196,7 @@ def log_out_here(cookies: dict[str, str]) -> str:
 
 def forget_clients() -> None:
     """In a forked process: make new connections, the parent's are not to be shared."""
-    clients._make.cache_clear()
+    clients.make.cache_clear()
     tables.connection.cache_clear()
     rows: list[type[tables.Row]] = [*store.IdentityRow.__subclasses__(), store.IdentityRow, store.Outbox]
     for row in rows:

@@ -15,7 +15,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from snapforge.aws import settings
-from snapforge.aws.clients import session
+from snapforge.aws.clients import make
 from snapforge.kit.errors import Unavailable
 
 Item = dict[str, Any]
@@ -51,9 +51,9 @@ class Row(Model):
 
 @cache
 def connection() -> Connection:
-    """The process's DynamoDB connection, on the session of all clients: its own would read all data anew."""
+    """The process's DynamoDB connection, with a client like all others: PynamoDB would read all the SDK's data anew."""
     made = Connection()
-    made._local.session = session()
+    made._client = make("dynamodb")
     return made
 
 
@@ -113,11 +113,18 @@ class Transaction:
 
     def put(self, row: Row, condition: Condition | None = None, *, failed: Failure) -> None:
         """Write `row`, replacing what lies at its key unless `condition` forbids it."""
-        self._add(
-            "Put",
-            row.get_save_kwargs_from_instance(condition=condition, return_values_on_condition_failure="ALL_OLD"),
-            failed,
-        )
+        # By hand: PynamoDB's own way takes the item apart and puts it together again, a tenth of what a job costs.
+        arguments: Item = {"TableName": row._get_connection().table_name, "Item": row.serialize(null_check=True)}
+        if condition is not None:
+            names: dict[str, str] = {}
+            values: Item = {}
+            arguments["ConditionExpression"] = condition.serialize(names, values)
+            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+            if names:
+                arguments["ExpressionAttributeNames"] = {alias: name for name, alias in names.items()}
+            if values:
+                arguments["ExpressionAttributeValues"] = values
+        self._add("Put", arguments, failed)
 
     def put_new(self, row: Row, *, failed: Failure) -> None:
         """Write `row` where nothing lies yet."""

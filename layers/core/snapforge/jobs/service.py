@@ -1,13 +1,32 @@
 """The door of the jobs context: what functions and upper contexts may call."""
 
-from snapforge.jobs.ending import cancel_job, settle
-from snapforge.jobs.ordering import create_job, retry_job
-from snapforge.jobs.previews import get_preview, preview_job
-from snapforge.jobs.publishing import publish_outbox
-from snapforge.jobs.reading import get_job, list_jobs
-from snapforge.jobs.reports import take_batch_state, take_report
-from snapforge.jobs.steps import check, classify, dispatch
-from snapforge.jobs.sweeping import sweep
+from typing import TYPE_CHECKING
+
+from snapforge.kit.door import door
+
+if TYPE_CHECKING:
+    from snapforge.jobs.ending import cancel_job, settle
+    from snapforge.jobs.ordering import create_job, retry_job
+    from snapforge.jobs.previews import get_preview, preview_job
+    from snapforge.jobs.publishing import publish_outbox
+    from snapforge.jobs.reading import get_job, list_jobs
+    from snapforge.jobs.reports import take_batch_state, take_report
+    from snapforge.jobs.steps import check, classify, dispatch
+    from snapforge.jobs.sweeping import sweep
+else:
+    __getattr__ = door(
+        __name__,
+        {
+            "ending": ("cancel_job", "settle"),
+            "ordering": ("create_job", "retry_job"),
+            "previews": ("get_preview", "preview_job"),
+            "publishing": ("publish_outbox",),
+            "reading": ("get_job", "list_jobs"),
+            "reports": ("take_batch_state", "take_report"),
+            "steps": ("check", "classify", "dispatch"),
+            "sweeping": ("sweep",),
+        },
+    )
 
 __all__ = [
     "cancel_job",

@@ -1,6 +1,7 @@
 """A job row as its customer sees it. No calls: links are signed in the process."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from snapforge.aws import delivery
 from snapforge.contracts.reports import FailureCategory
@@ -23,7 +24,7 @@ def job(row: JobRow, told: ProgressRow | None) -> schemas.Job:
     until = links_until(now)
     found = row.results
     return schemas.Job(
-        **summary(row, told).__dict__,
+        **_common(row, told, now),
         results=None
         if found is None
         else schemas.JobResults(
@@ -39,26 +40,30 @@ def job(row: JobRow, told: ProgressRow | None) -> schemas.Job:
 
 def summary(row: JobRow, told: ProgressRow | None) -> schemas.JobSummary:
     """As a list shows it."""
-    now = clock.now()
+    return schemas.JobSummary(**_common(row, told, clock.now()))
+
+
+def _common(row: JobRow, told: ProgressRow | None, now: datetime) -> dict[str, Any]:
+    """The fields of JobSummary."""
     state = State(row.state)
     preview = row.results.preview if row.results else None
-    return schemas.JobSummary(
-        id=row.id,
-        kind=row.parameters.kind,
-        state=state,
-        run=int(row.run),
-        attempt=int(row.attempt),
-        progress=_progress(row, state, told),
-        price=_price(row),
-        predicted_seconds=int(row.predicted_seconds),
-        created_at=row.created_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        deadline=row.deadline,
-        parameters=row.parameters,
-        failure=_failure(row),
-        preview_url=delivery.sign(preview.key, links_until(now)) if preview else None,
-    )
+    return {
+        "id": row.id,
+        "kind": row.parameters.kind,
+        "state": state,
+        "run": int(row.run),
+        "attempt": int(row.attempt),
+        "progress": _progress(row, state, told),
+        "price": _price(row),
+        "predicted_seconds": int(row.predicted_seconds),
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "deadline": row.deadline,
+        "parameters": row.parameters,
+        "failure": _failure(row),
+        "preview_url": delivery.sign(preview.key, links_until(now)) if preview else None,
+    }
 
 
 def links_until(now: datetime) -> datetime:

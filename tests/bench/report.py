@@ -1,0 +1,86 @@
+"""docs/benchmarks.md and .json."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.bench.results import Entry, Section, Table
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS = """Written by `make bench`. Ratios are ours ÷ peer within one run, so that they hold on other machines; an aim
+is an upper limit on the ratio, or on ours where there is no peer."""
+DOCUMENT = ROOT / "docs" / "benchmarks.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def write(sections: Sequence[Section]) -> None:
+    """Both files."""
+    where = machine()
+    told = [
+        {"title": section.title, "entries": [entry.document() for entry in section.entries]} for section in sections
+    ]
+    DOCUMENT.write_text(json.dumps({**where, "sections": told}, indent=1, ensure_ascii=False) + "\n")
+    PAGE.write_text(_page(where, sections))
+
+
+def machine() -> dict[str, Any]:
+    """When, where, of what."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"),
+        "cores": os.cpu_count(),
+        "cpu": models[0] if models else "unknown",
+        "load": round(os.getloadavg()[1], 1),
+        "commit": commit.stdout.strip(),
+    }
+
+
+def _page(where: dict[str, Any], sections: Sequence[Section]) -> str:
+    parts = [
+        "# Benchmarks",
+        WORDS,
+        "{date}, {cores} cores of {cpu}, load {load} (five minutes), commit {commit}.".format(**where),
+    ]
+    for section in sections:
+        parts += [f"## {section.title}", section.text, _entries(section.entries)]
+        parts += [f"### {table.title}\n\n{_table(table)}" for table in section.tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def _entries(entries: Sequence[Entry]) -> str:
+    rows = tuple(
+        (
+            entry.name,
+            _number(entry.ours),
+            _number(entry.peer),
+            _number(entry.ratio),
+            _number(entry.aim),
+            {True: "yes", False: "**no**", None: ""}[entry.met],
+            entry.unit,
+            entry.note,
+        )
+        for entry in entries
+    )
+    return _table(Table("", ("measure", "ours", "peer", "ratio", "aim ≤", "met", "unit", "note"), rows))
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _table(table: Table) -> str:
+    lines = [table.head, tuple("---" for _ in table.head), *table.rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,65 @@
+"""The scene pipeline beside nerfstudio's own, measured by `gpu_batch/bench/scene.py` in the scene environment.
+
+It takes a quarter of an hour and more on two cores: `--scene` runs it anew, otherwise what was measured last is kept.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.bench.results import Entry, Section
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venvs" / "scene" / "bin" / "python"
+TITLE = "Scene"
+
+
+def measure() -> Section:
+    """Run it; minutes."""
+    if not PYTHON.exists() or not (ROOT / "gpu_batch" / "bench" / "scene.py").exists():
+        return missing("the scene environment or gpu_batch/bench is not there")
+    done = subprocess.run(
+        [str(PYTHON), "-m", "bench.scene"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'gpu_batch'}:{ROOT / 'layers' / 'core'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        return missing(f"bench.scene failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}")
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return _section(tuple(_entry(line) for line in lines))
+
+
+def kept(document: Path) -> Section:
+    """What docs/benchmarks.json holds of the last run."""
+    if not document.exists():
+        return missing("not measured yet: `python -m tests.bench --scene`")
+    sections: list[dict[str, Any]] = json.loads(document.read_text())["sections"]
+    for section in sections:
+        if section["title"] == TITLE:
+            return _section(tuple(_entry(line) for line in section["entries"]))
+    return missing("not measured yet: `python -m tests.bench --scene`")
+
+
+def missing(why: str) -> Section:
+    """A line that says so."""
+    return _section((Entry("Scene against nerfstudio", None, None, None, "", why),))
+
+
+def _section(entries: tuple[Entry, ...]) -> Section:
+    return Section(
+        TITLE,
+        "Our pipeline against nerfstudio's own Trainer and TSDF exporter on the same rendered photos and poses, at "
+        "equal seconds; the peer has no number where it has no such stage.",
+        entries,
+    )
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    unit = line.get("unit") or str(line["name"]).rpartition("_")[2]
+    note = line.get("note") or line.get("what") or line.get("why") or ""
+    return Entry(line["name"], line["ours"], line["peer"], line["aim"], unit, note)
