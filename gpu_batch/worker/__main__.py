@@ -7,6 +7,6 @@ import sys
 # asleep they cost nothing measurable on an idle machine. Read when torch is loaded, so it is set before any engine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from worker.run import main  # noqa: E402 - after the setting above
+from worker.run import main
 
 sys.exit(main())
