@@ -1,7 +1,7 @@
 """A proxy in front of the emulator and local Batch that writes down every AWS call, one JSON line each.
 
-Who called stands in the access key id (`FN_<function name with underscores>`, `JOB_worker`), the service in the
-signature's scope, the action in the target header, the form or the path. Run as
+Who called stands in the User-Agent's application id (`FN_<function name with underscores>`) or the access key id
+(`JOB_worker`), the service in the signature's scope, the action in the target header, the form or the path. Run as
 `python -m infrastructure.local.recorder <settings.json> <listening fd> <parent pid>`.
 """
 
@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from infrastructure.local import serving
 
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d+/[^/]+/([^/,]+)/aws4_request")
+_APPLICATION = re.compile(r"(?:^|\s)app/(FN_\w+)")
 _HOP = {"expect", "connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection"}
 _IAM_PREFIX = {"email": "ses", "sesv2": "ses"}
 _REST = {
@@ -36,6 +37,8 @@ def read_call(method: str, target: str, headers: dict[str, str], body: bytes) ->
     if match is None:
         match = re.match(r"([^/]+)/\d+/[^/]+/([^/]+)/", query.get("X-Amz-Credential", ""))
     who, service = match.groups() if match else ("anonymous", "s3")
+    if application := _APPLICATION.search(headers.get("user-agent", "")):
+        who = application[1]
     path = unquote(urlsplit(target).path)
     if operation := headers.get("x-amz-target"):
         pairs = _json_call(operation.rpartition(".")[2], json.loads(body or b"{}"))

@@ -126,7 +126,7 @@ class TestLambda:
         assert environment["OWN"] == "hello dev-things"
         assert environment["SHARED"] == "everywhere"
         assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "dev-echo"
-        assert environment["AWS_ACCESS_KEY_ID"] == "FN_dev_echo"
+        assert environment["AWS_SDK_UA_APP_ID"] == "FN_dev_echo"
         assert "SEEN" not in environment
         assert "LEAKED_FROM_OUTSIDE" not in environment
         assert "MINISTACK_LAMBDA_PROXY_URL" not in environment

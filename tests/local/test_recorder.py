@@ -72,6 +72,14 @@ class TestReading:
 
         assert read_call("PUT", path, {}, b"")[0]["who"] == "FN_presign"
 
+    def test_a_function_is_known_by_its_application_id(self) -> None:
+        """All functions sign with the same key, since the emulator checks presigned addresses by it."""
+        agent = {"user-agent": "Boto3/1.4 md/Botocore#1.4 app/FN_dev_x"}
+
+        (call,) = read_call("GET", "/bucket/k", headers("test", "s3") | agent, b"")
+
+        assert call["who"] == "FN_dev_x"
+
     def test_mail_and_batch(self) -> None:
         (mail,) = read_call("POST", "/v2/email/outbound-emails", headers("FN_x", "ses"), b"{}")
         job = b'{"jobQueue": "q", "jobDefinition": "d"}'

@@ -66,9 +66,11 @@ def environment(function: Function, settings: dict[str, Any]) -> dict[str, str]:
         "AWS_LAMBDA_LOG_STREAM_NAME": f"local/[$LATEST]{os.getpid()}",
         "LAMBDA_TASK_ROOT": function.folder,
         "_HANDLER": function.handler,
-        # The id names the function, so that whoever sees a request can tell who made it.
-        "AWS_ACCESS_KEY_ID": f"FN_{key}",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        # The emulator's own: only these does it find signatures of presigned addresses to be good by.
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        # Every SDK puts it into its User-Agent, so that whoever sees a request can tell who made it.
+        "AWS_SDK_UA_APP_ID": f"FN_{key}",
         **function.environment,
     }
 
