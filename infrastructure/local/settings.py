@@ -43,6 +43,7 @@ def for_host(state: State, addresses: Addresses, key: DeliveryKey, watched: Iter
     return {
         "functions": str(state.functions),
         "asynchronous": str(state.root / "asynchronous"),
+        "tasks": str(state.root / "tasks"),
         "logs": str(state.logs),
         "layers": [str(REPO / "layers" / "core")],
         "base": {**_BASE, "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13", "HOME": "/tmp"},

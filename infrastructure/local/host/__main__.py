@@ -22,6 +22,7 @@ from infrastructure.local.host.functions import load
 from infrastructure.local.host.pool import Pool
 from infrastructure.local.host.server import Server
 from infrastructure.local.host.site import Site
+from infrastructure.local.host.tasks import TokenTasks
 
 _DRAIN_SECONDS = 4.0
 _LOOK_SECONDS = 30.0
@@ -38,14 +39,19 @@ def main() -> None:
     pool = Pool(deployed.functions, functions_file, settings_file)
     pool.replace_zygote(deployed.functions)
 
+    tasks = TokenTasks(Path(settings["tasks"]), settings["emulator"])
+
     def site() -> Site:
         now = load(functions_file)
         give_up = aws.give_up(settings["emulator"])
         waiting = AsynchronousInvocations(Path(settings["asynchronous"]), now.functions, pool.invoke, give_up)
-        return Site(now, pool, settings["domain"], settings["emulator"], _signed_urls(settings), give_up, waiting)
+        return Site(
+            now, pool, settings["domain"], settings["emulator"], _signed_urls(settings), give_up, waiting, tasks
+        )
 
     server = Server(fd, site())
     server.site.asynchronous.recover()
+    tasks.recover()
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     if settings["watched"]:
         threading.Thread(target=_watch, args=(settings["watched"],), name="watch", daemon=True).start()

@@ -13,6 +13,7 @@ from infrastructure.local.host.delivery import Denied, Origin, SignedUrls
 from infrastructure.local.host.functions import Deployed
 from infrastructure.local.host.gateway import Request, Response, Route, Router
 from infrastructure.local.host.pool import Answer, Pool
+from infrastructure.local.host.tasks import TokenTasks
 
 ORIGIN_SECRET = "x-origin-verify"
 VIEWER_ADDRESS = "x-viewer-ip"
@@ -35,6 +36,7 @@ class Site:
     signed_urls: SignedUrls
     give_up: streams.GiveUp
     asynchronous: AsynchronousInvocations
+    tasks: TokenTasks
     origin: Origin = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +106,8 @@ class Site:
         if name in self._streams and streams.is_stream(event):
             answer = self._streams[name].deliver(event, call)
         else:
-            answer = call(request.body)
+            with self.tasks.in_hand(event) as task:
+                answer = task.ended(call(request.body))
         status = HTTPStatus.OK if answer.ok else HTTPStatus.INTERNAL_SERVER_ERROR
         return Response(status, [("content-type", "application/json")], answer.body)
 

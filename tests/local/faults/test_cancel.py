@@ -1,0 +1,62 @@
+"""Cancels that meet each other, and the end of the job."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from infrastructure.local.demo.client import ApiError
+from tests.local.faults.house import LONG, PICTURE, House, struck_at_start_of
+from tests.support.region import until
+
+pytestmark = pytest.mark.part("JOB-5", "BIL-1")
+
+
+def test_two_cancels_at_once_end_the_job_once_and_its_worker(house: House) -> None:
+    """A third one, later, is told the same."""
+    job_id = house.order(LONG)
+    house.when(job_id, "load")
+    with ThreadPoolExecutor(2) as pool:
+        told = [pool.submit(house.api.call, "cancel_job", job_id=job_id) for _ in range(2)]
+        assert [answer.result().json["state"] for answer in told] == ["canceled", "canceled"]
+
+    job = house.settled(job_id, "canceled")
+
+    assert house.api.call("cancel_job", job_id=job_id).json["price"] == job["price"]
+    until(lambda: not house.workers(job_id), seconds=30)
+    house.balanced(job)
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+def test_cancel_against_completion_has_one_winner(house: House, rounds: int) -> None:
+    """A cancel that starts within the settlement: the job has succeeded and is paid, or is canceled and is not."""
+    ended = []
+    for number in range(rounds):
+        job_id = house.order(PICTURE)
+        cancel = Cancel(house, job_id, pause=0.04 * number)
+        with struck_at_start_of(house.log("settle-job"), cancel) as hit:
+            job = house.settled(job_id, "succeeded", "canceled")
+            until(lambda hit=hit: hit, seconds=10)  # type: ignore[misc]
+        assert cancel.refused in ("", "job_already_ended")
+        assert job["state"] == ("succeeded" if cancel.refused else "canceled")
+        assert house.job(job_id)["state"] == job["state"]
+        ended.append(job)
+    house.balanced(*ended)
+
+
+@dataclass
+class Cancel:
+    """A cancel some time later; `refused` holds the refusal's code."""
+
+    house: House
+    job_id: str
+    pause: float
+    refused: str = ""
+
+    def __call__(self) -> None:
+        time.sleep(self.pause)
+        try:
+            self.house.api.call("cancel_job", job_id=self.job_id)
+        except ApiError as error:
+            self.refused = error.code

@@ -1,0 +1,131 @@
+"""Every delivery is at least once: each one comes twice here, early and late, and counts once."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from infrastructure.local.batch import news
+from infrastructure.local.paths import ACCOUNT, REGION
+from infrastructure.local.region import Region
+from tests.local.faults.house import LONG, House
+from tests.local.faults.test_stale import report
+from tests.support.region import until
+
+ASSETS = f"snapforge-dev-assets-{ACCOUNT}"
+UPLOADS = f"snapforge-dev-uploads-{ACCOUNT}"
+
+
+def drained(region: Region, *queues: str) -> Callable[[], bool]:
+    """Whether nothing waits or is being worked on in these queues."""
+    names = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+    sqs = region.client("sqs")
+
+    def look() -> bool:
+        for queue in queues:
+            url = f"{region.emulator_url}/{ACCOUNT}/snapforge-dev-{queue}"
+            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            if any(int(count) for count in found.values()):
+                return False
+        return True
+
+    return look
+
+
+@pytest.mark.usefixtures("prompt_batch_news")
+@pytest.mark.part("JOB-4", "BIL-1", "NTF-1")
+def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: House) -> None:
+    """Starts, steps, reports, state changes and news: one execution, one Batch job, one capture, one mail."""
+    job_id = house.order(LONG)
+    house.when(job_id, "load")
+    run = {"org_id": house.customer.org_id, "job_id": job_id, "run": 1}
+    (attempt,) = house.attempt_rows(job_id)
+    region.invoke("check-job", run)
+    region.invoke("dispatch-job", run | {"attempt": 1, "task_token": attempt["task_token"]})
+    assert "job.submitted" in house.publish_again("jobs")
+    progress = report(attempt, type="progress", stage="load", percent=1.0)
+    house.tell("reports", progress, progress)
+
+    job = house.settled(job_id, "succeeded")
+
+    (attempt,) = house.attempt_rows(job_id)
+    uri = f"s3://{ASSETS}/runs/{job_id}/1/1/result.json"
+    outcome = {"outcome": "done", "result_uri": uri}
+    done = report(attempt, type="done", result_uri=uri)
+    house.tell("reports", done, done, progress)
+    (batch_id,) = attempt["batch_ids"]
+    (described,) = region.client("batch").describe_jobs(jobs=[batch_id])["jobs"]
+    house.tell("batch-states", *[json.dumps(news.event(described))] * 2)
+    for _ in range(2):
+        region.invoke("dispatch-job", run | {"attempt": 1, "task_token": attempt["task_token"]})
+        assert region.invoke("check-job", run)["next"] == "end"
+        assert region.invoke("settle-job", run | {"attempt": 1, "outcome": outcome})["state"] == "succeeded"
+        assert region.invoke("classify-failure", run | {"attempt": 1, "outcome": outcome})["next"] == "end"
+        assert "job.succeeded" in house.publish_again("jobs")
+    assert "user.signed_up" in house.publish_again("identity")
+    house.publish_again("assets")
+    house.publish_again("billing")
+    until(lambda: house.mails("pictures are ready"), seconds=60)
+    until(drained(region, "reports", "batch-states", "mail", "variants"), seconds=60)
+
+    after = house.job(job_id)
+    assert {name: after[name] for name in ("state", "price", "receipt", "attempt")} == {
+        name: job[name] for name in ("state", "price", "receipt", "attempt")
+    }
+    assert len(house.batch_ids(job_id)) == 1
+    assert len(house.mails("pictures are ready")) == 1
+    assert len(house.api.call("list_assets").json["items"]) == len(job["results"]["files"])
+    house.whole(after)
+    house.balanced(after)
+
+
+@pytest.mark.part("AST-1", "AST-2")
+def test_an_upload_whose_arrival_is_told_twice_is_checked_once(region: Region, house: House, tmp_path: Path) -> None:
+    """S3 says `Object Created` again while the file is checked and after: one photo of one capture."""
+    photo = tmp_path / "photo.jpg"
+    body = BytesIO()
+    Image.linear_gradient("L").resize((640, 480)).convert("RGB").save(body, "JPEG")
+    photo.write_bytes(body.getvalue())
+    capture_id = house.api.call("create_capture", body={"name": "twice"}).json["id"]
+    (upload_id,) = house.api.upload([photo], capture_id=capture_id)
+    arrived = _object_created(f"incoming/{house.customer.org_id}/{upload_id}", len(body.getvalue()))
+    house.tell("uploaded", arrived, arrived)
+
+    capture = house.api.wait_for_capture(capture_id)
+    upload = house.api.get("get_upload", upload_id=upload_id)
+    house.tell("uploaded", arrived, arrived)
+    house.publish_again("assets")
+    until(drained(region, "uploaded", "variants"), seconds=60)
+
+    assert house.api.get("get_upload", upload_id=upload_id)["state"] == upload["state"]
+    again = house.api.get("get_capture", capture_id=capture_id)
+    assert again["counts"] == capture["counts"]
+    assert again["counts"]["expected"] == again["counts"]["checked"] == 1
+    incoming = region.client("s3").list_objects_v2(Bucket=UPLOADS, Prefix=f"incoming/{house.customer.org_id}/")
+    assert incoming["KeyCount"] == 0
+    assert house.faults() == []
+
+
+def _object_created(key: str, size: int) -> str:
+    detail: dict[str, Any] = {"bucket": {"name": UPLOADS}, "object": {"key": key, "size": size, "sequencer": "1"}}
+    return json.dumps(
+        {
+            "version": "0",
+            "id": "17793124-05d4-b198-2fde-7ededc63b103",
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": ACCOUNT,
+            "region": REGION,
+            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "detail": detail,
+        }
+    )
