@@ -1,11 +1,11 @@
 """The operations that the main job does not need, each called once, so that each has been seen on the whole system."""
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from infrastructure.local.demo.client import ApiError
 from infrastructure.local.demo.customer import Customer, sign_up
@@ -56,15 +56,24 @@ def preview_too_early(api: CheckedApi, photos: list[Path]) -> None:
 
 
 def upload_in_parts(api: CheckedApi) -> None:
-    """Announced large: the parts are signed, one is sent, and joining them without the others is refused."""
+    """Announced large, sent in parts, joined by S3; and then refused, since a hundred million zeros are no archive."""
     files = [{"name": "photos.zip", "bytes": MULTIPART, "media_type": "application/zip"}]
     (ticket,) = api.call("presign_upload", body={"files": files}).json["uploads"]
-    last = ticket["parts"][-1]
-    etag = api.http.put(last["url"], content=bytes(last["bytes"])).raise_for_status().headers["etag"]
-    for parts in ([{"number": last["number"], "etag": etag}], [{"number": 1, "etag": '"nothing"'}]):
-        # Whether one part is enough is for the size check to say, so both answers are right here.
-        with contextlib.suppress(ApiError):
-            api.call("complete_upload", upload_id=ticket["id"], body={"parts": parts})
+    parts = []
+    for part in ticket["parts"]:
+        sent = api.http.put(part["url"], content=bytes(part["bytes"])).raise_for_status()
+        parts.append({"number": part["number"], "etag": sent.headers["etag"]})
+    with pytest.raises(ApiError):
+        api.call("complete_upload", upload_id=ticket["id"], body={"parts": [parts[0], parts[1] | {"etag": '"no"'}]})
+    assert api.call("complete_upload", upload_id=ticket["id"], body={"parts": parts}).status == 202
+    ended = {"refused", "usable", "duplicate"}
+    upload = until(lambda: _upload_in(api, ticket["id"], ended), seconds=60, every=0.3)
+    assert (upload["state"], upload["bytes"]) == ("refused", MULTIPART)
+
+
+def _upload_in(api: CheckedApi, upload_id: str, states: set[str]) -> dict[str, Any]:
+    upload: dict[str, Any] = api.get("get_upload", upload_id=upload_id)
+    return upload if upload["state"] in states else {}
 
 
 def cancel_and_try_again(api: CheckedApi) -> None:

@@ -45,8 +45,8 @@ def session() -> "Session":
 
 
 def _agent() -> str:
-    """Ours: the SDK puts its own together anew for each request, at a twelfth of the cost. The application's id, from the
-    SDK's standard variable, stays in it.
+    """Ours: the SDK puts its own together anew for each request, at a twelfth of the cost. The application's id, from
+    the SDK's standard variable, stays in it.
     """
     application = os.environ.get("AWS_SDK_UA_APP_ID")
     return f"snapforge app/{application}" if application else "snapforge"
