@@ -75,6 +75,13 @@ def solve(task: Task, tick: Tick, keep: Callable[[], None]) -> Model:
     task.work.mkdir(parents=True, exist_ok=True)
     _extract(task, lambda share: tick(0.45 * share, "finding features"), keep)
     _match(task, lambda share: tick(0.45 + 0.35 * share, "matching photos"), keep)
+    # Before mapping: a turned camera can be fitted by a model, but there is no depth in it.
+    if _panoramic(task):
+        raise InputError(
+            "photos_without_parallax",
+            "The photos overlap, but all seem to be taken from one spot.",
+            "Walk round the object: move the camera sideways between photos instead of turning it.",
+        )
     tick(0.8, "computing poses")
     model = _map(task)
     if model is None or len(model.names) < max(MIN_PHOTOS, len(task.photos) / 2):
@@ -193,12 +200,6 @@ def _incremental(task: Task) -> Model | None:
 
 
 def _unconnected(task: Task, names: set[str]) -> InputError:
-    if _panoramic(task):
-        return InputError(
-            "photos_without_parallax",
-            "The photos overlap, but all seem to be taken from one spot.",
-            "Walk round the object: move the camera sideways between photos instead of turning it.",
-        )
     lost = [photo.name for photo, path in zip(task.photos, task.paths, strict=True) if path.name not in names]
     shown = ", ".join(lost[:12]) + (f" and {len(lost) - 12} more" if len(lost) > 12 else "")
     return InputError(
