@@ -5,8 +5,9 @@ documented status, a body by the document's schema (whose problems list the code
 the document forbids is accepted.
 """
 
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -15,10 +16,15 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
+from schemathesis.core.failures import FailureGroup
 
 from infrastructure.tools.functions import endpoints
+from snapforge.aws.idempotency import KeyReused
 from snapforge.billing import service as billing
+from snapforge.http import Reply
 from snapforge.http.steps import throttle
+from snapforge.identity.schemas import Me, OrgSummary
+from snapforge.kit import ids
 from tests.core.assets import customer as camera
 from tests.core.assets import samples
 from tests.core.assets.test_results import settle, work
@@ -28,6 +34,7 @@ from tests.support.http import call
 from tests.support.wsgi import NO_ROUTE, Gateway
 
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+GUARDED = {made.name for made in endpoints().values() if made.permission}
 OPERATIONS = sorted(made.name for made in endpoints().values())
 ORDER = {"kind": "image", "prompt": "a kingfisher", "count": 1}
 BIG = 200 * 1024 * 1024
@@ -50,11 +57,28 @@ COMMON = settings(
 )
 
 
+@dataclass
+class Member:
+    """Somebody whose access token is renewed before its ten minutes are over."""
+
+    email: str
+    token: str
+    since: float = field(default_factory=time.monotonic)
+
+    def bearer(self) -> str:
+        """A token that is good now."""
+        if time.monotonic() - self.since > 300:
+            self.token, self.since = people.log_in(self.email).body.access_token, time.monotonic()
+        return self.token
+
+
 @dataclass(frozen=True)
 class World:
     """An org that has one of everything, by the names that paths and bodies use."""
 
-    token: str
+    owner: Member
+    other: Member
+    """Somebody else, who may be thrown out of all sessions."""
     things: dict[str, list[str]]
 
 
@@ -86,7 +110,8 @@ def world(aws: Aws) -> World:
     assets = settle(aws, org_id, jobs[2], prefix, files)
     keys = [people.new_key(somebody.principal).id for _ in range(2)]
     things = {"capture_id": captures, "upload_id": uploads, "job_id": jobs, "asset_id": assets, "key_id": keys}
-    return World(token, things)
+    other = people.verified()
+    return World(Member(somebody.email, token), Member(other.email, other.opened.body.access_token), things)
 
 
 def ask(world: World, data: st.DataObject, name: str) -> None:
@@ -96,15 +121,18 @@ def ask(world: World, data: st.DataObject, name: str) -> None:
     case = data.draw(operation.as_strategy(generation_mode=mode))
     place(world, data, case)
     throttle._counts.clear()  # The limit has tests of its own.
-    token = data.draw(st.sampled_from([world.token] * 8 + [None, "x", "sf_live_x"]), label="token")
+    good = (world.other if name == "log_out_all_devices" else world.owner).bearer()
+    token = data.draw(st.sampled_from([good] * 8 + [None, "x", "sf_live_x"]), label="token")
     headers = {"x-requested-with": "snapforge"} | ({"authorization": f"Bearer {token}"} if token else {})
     answered = case.call(headers=headers)
     if NO_ROUTE in answered.headers:
         return
-    skip = [] if token == world.token else [checks.negative_data_rejection]
+    skip = [] if token == good else [checks.negative_data_rejection]
     if name == "get_deep_health":
         skip.append(checks.not_a_server_error)  # It rightly says 503 where no workflow runs.
     case.validate_response(answered, checks=CHECKS, excluded_checks=skip)
+    if token == world.owner.token and name in GUARDED:
+        assert answered.status_code != 401, "nothing more is tested: the session has ended"
     told = answered.json() if answered.content else {}
     if mode is POSITIVE and told.get("code") != "invalid_cursor":
         assert answered.status_code not in UNREADABLE, told
@@ -117,9 +145,9 @@ def place(world: World, data: st.DataObject, case: Any) -> None:
     for part in (case.path_parameters, case.query, case.body):
         if not isinstance(part, dict):
             continue
-        for field, known in world.things.items():
-            if field in part and isinstance(part[field], str) and data.draw(st.booleans()):
-                part[field] = data.draw(st.sampled_from(known), label=field)
+        for member, known in world.things.items():
+            if member in part and isinstance(part[member], str) and data.draw(st.booleans()):
+                part[member] = data.draw(st.sampled_from(known), label=member)
 
 
 @pytest.mark.part("API-1", "API-2")
@@ -138,3 +166,34 @@ def test_no_request_breaks_an_operation(world: World, name: str, data: st.DataOb
 def test_no_request_breaks_an_operation_however_often(world: World, name: str, data: st.DataObject) -> None:
     """Many, others each time."""
     ask(world, data, name)
+
+
+def _raises(principal: object) -> None:
+    raise KeyError(principal)
+
+
+def _answers_another_status(principal: object) -> Reply:
+    return Reply(None, 206)
+
+
+def _answers_another_body(principal: object) -> Me:
+    return Me(org=OrgSummary(id=ids.new("org"), name="x", personal=True), permissions=[])
+
+
+def _refuses_without_saying_so(principal: object) -> None:
+    raise KeyReused
+
+
+@pytest.mark.parametrize("fault", [_raises, _answers_another_status, _answers_another_body, _refuses_without_saying_so])
+def test_a_planted_fault_is_found(world: World, monkeypatch: pytest.MonkeyPatch, fault: Any) -> None:
+    """The check itself is checked."""
+    made = next(made for _, made in document().app.routes if made.name == "get_balance")
+    monkeypatch.setattr(made, "function", fault)
+
+    @settings(COMMON, max_examples=10)
+    @given(data=st.data())
+    def fuzz(data: st.DataObject) -> None:
+        ask(world, data, "get_balance")
+
+    with pytest.raises(FailureGroup):
+        fuzz()

@@ -28,16 +28,16 @@ class Gateway:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._routes = [(_pattern(made), made) for made in functions.endpoints().values()]
+        self.routes = [(_pattern(made), made) for made in functions.endpoints().values()]
         # A literal segment wins over a parameter, as in API Gateway.
-        self._routes.sort(key=lambda route: route[1].path.count("{"))
+        self.routes.sort(key=lambda route: route[1].path.count("{"))
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """WSGI."""
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         if path == "/openapi.json":
             return _send(start, 200, {"content-type": "application/json"}, json.dumps(build()))
-        for pattern, made in self._routes:
+        for pattern, made in self.routes:
             found = pattern.fullmatch(path)
             if found is not None and made.method == environ["REQUEST_METHOD"]:
                 answered = made(self._event(environ, path, found.groupdict()), LambdaContext())
