@@ -27,8 +27,10 @@ class TestLive:
 class TestDeep:
     """GET /v1/health/deep"""
 
-    def test_it_names_what_is_missing_with_503(self) -> None:
-        """Here are tables, buckets, queues and mail, and neither workflow nor engine."""
+    def test_it_names_what_is_missing_with_503(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All is there but the workflow, and the engine where no test has started one."""
+        gone = "arn:aws:states:eu-central-1:000000000000:stateMachine:snapforge-gone"
+        monkeypatch.setenv("STATE_MACHINE_ARN", gone)
         answered = call("admin/get_deep_health")
         assert answered.status == 503
         assert answered.json["status"] == "failed"
