@@ -22,8 +22,8 @@ UPLOADS = f"snapforge-dev-uploads-{ACCOUNT}"
 
 
 def drained(region: Region, *queues: str) -> Callable[[], bool]:
-    """Whether nothing waits or is being worked on in these queues, beyond what is so now: a message that was in a killed
-    host's hands stays invisible for minutes.
+    """Whether nothing waits or is being worked on in these queues, beyond what is so now: a message that was in a
+    killed host's hands stays invisible for minutes.
     """
     sqs = region.client("sqs")
 
