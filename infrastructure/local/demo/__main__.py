@@ -151,11 +151,20 @@ def _order(api: Api, order: dict[str, Any], console: Console) -> str:
     while preview["status"] == "checking":
         time.sleep(0.5)
         preview = api.get("get_preview", preview_id=preview["id"])
-    for finding in preview.get("findings", ()):
-        console.print(f"  {finding.get('message', finding)}")
+    _tell_findings(preview["findings"], console)
     console.print(f"{order['kind']}: {preview['credits']} credits, about {preview['predicted_seconds']} s.")
     job: dict[str, Any] = api.call("create_job", body=order | {"quote": preview["quote"]}).json
     return str(job["id"])
+
+
+def _tell_findings(findings: list[dict[str, Any]], console: Console) -> None:
+    """What the pre-flight found, one line for all photos with the same."""
+    by_code: dict[str, list[dict[str, Any]]] = {}
+    for finding in findings:
+        by_code.setdefault(finding["code"], []).append(finding)
+    for code, found in by_code.items():
+        more = f" (and {len(found) - 1} more: {code})" if len(found) > 1 else ""
+        console.print(f"  {found[0]['message']}{more}")
 
 
 def _watch(api: Api, job_ids: list[str], console: Console) -> list[dict[str, Any]]:
