@@ -144,5 +144,7 @@ class TestSettings:
         asked = set(re.findall(r"\bget\(\s*[\"']([A-Z]+_[A-Z_]+)[\"']", code))
         given = {name for function in functions() for name in function.properties["Environment"]["Variables"]}
         read_by_libraries = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL", "STAGE"}
-        assert asked - given == set()
+        standard = {"AWS_SDK_UA_APP_ID"}
+        """The SDKs' own variables: an operator may set them, no template has to."""
+        assert asked - given - standard == set()
         assert given - asked - read_by_libraries == set()
