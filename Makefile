@@ -49,7 +49,7 @@ test-core: ## Contexts, endpoints, templates (a real DynamoDB emulator, no regio
 	$(PYTEST) tests/core tests/functions tests/infrastructure -m "not full" -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=80
 
 test-local: ## The local region and faults
-	$(PYTEST) tests/local -m "not full"
+	$(PYTEST) tests/local -m "not full" -n 2 --dist loadfile
 
 test-workers: ## GPU workers on the CPU, each in its own environment
 	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image -m "not full"
