@@ -10,7 +10,7 @@ from snapforge.http import Body, Origin, Query, Reply, accepted, created, endpoi
 from snapforge.http.endpoint import Endpoint
 from snapforge.http.steps import arguments, throttle
 from snapforge.identity import service as identity
-from snapforge.kit.errors import Conflict, Unauthenticated
+from snapforge.kit.errors import Conflict, RateLimited, Unauthenticated
 from snapforge.kit.limits import Allowance
 from snapforge.kit.permissions import Permission, Principal
 from snapforge.kit.schema import Schema
@@ -44,8 +44,11 @@ class _Identity:
         return MEMBER
 
     def principal_of_key(self, key: str) -> tuple[Principal, Allowance]:
-        principal = Principal(org_id="org_1", key_id="key_1", permissions=frozenset({Permission.jobs_read}))
-        return principal, Allowance(60, 0 if "spent" in key else 41, 9, exceeded="spent" in key)
+        if "spent" in key:
+            raise RateLimited("used up", headers=Allowance(60, 0, 9, exceeded=True).headers())
+        return Principal(org_id="org_1", key_id="key_1", permissions=frozenset({Permission.jobs_read})), Allowance(
+            60, 41, 9
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING
 
 from snapforge.http.request import Request
-from snapforge.kit.errors import RateLimited, Unauthenticated
+from snapforge.kit.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from snapforge.http.endpoint import Endpoint
 
 
 def resolve_principal(endpoint: "Endpoint", request: Request) -> None:
-    """Set `request.principal`; a public endpoint looks at no credentials."""
+    """Set `request.principal`; a public endpoint looks at no credentials.
+
+    Unauthenticated for none or bad ones; RateLimited, with its headers, for a key that has used up its requests.
+    """
     if endpoint.permission is None:
         return
     # Here, because open routes and consumers do without it.
@@ -25,5 +28,3 @@ def resolve_principal(endpoint: "Endpoint", request: Request) -> None:
         return
     request.principal, allowance = identity.principal_of_key(token)
     request.answer_headers |= allowance.headers()
-    if allowance.exceeded:
-        raise RateLimited("This key has used up its requests for now.", headers=allowance.headers())
