@@ -9,6 +9,7 @@ from openapi_spec_validator import validate
 from infrastructure.tools import docs_page, openapi, postman
 from infrastructure.tools.examples import example
 from infrastructure.tools.functions import ROOT, endpoints
+from snapforge.aws.idempotency import KeyReused
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,11 @@ class TestDocument:
         for path in document["paths"]:
             assert path in page
         assert 'id="idempotency_key_reused"' in page
+
+    def test_the_type_of_a_problem_is_an_address_on_the_docs_page(self, document: dict[str, Any]) -> None:
+        page, anchor = KeyReused().document()["type"].split("#")
+        assert page == "/docs/"
+        assert f'id="{anchor}"' in docs_page.render(document)
 
     def test_the_postman_collection_has_every_route_once(self, document: dict[str, Any]) -> None:
         items = [item for folder in postman.collection(document)["item"] for item in folder["item"]]

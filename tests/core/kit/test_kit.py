@@ -133,7 +133,7 @@ class TestProblems:
     def test_a_document_has_the_promised_members(self) -> None:
         body = NotFound("No job `job_1`.", fix="Look at /v1/jobs.", charged=0, refunded=3, job="job_1").document()
         assert body == {
-            "type": "/docs/errors#not_found",
+            "type": "/docs/#not_found",
             "title": "Not found",
             "status": 404,
             "code": "not_found",

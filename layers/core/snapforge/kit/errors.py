@@ -40,7 +40,7 @@ class Problem(Exception):
     def document(self) -> dict[str, Any]:
         """The body of application/problem+json."""
         body: dict[str, Any] = {
-            "type": f"/docs/errors#{self.code}",
+            "type": f"/docs/#{self.code}",
             "title": self.title,
             "status": self.status,
             "code": self.code,
