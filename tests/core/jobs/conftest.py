@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.core.jobs.engine import Engine, running
+from tests.core.jobs.engine import Engine, Made, running
 from tests.support.aws import Aws
 
 
@@ -13,3 +13,10 @@ def engine(aws: Aws) -> Iterator[Engine]:
     """Batch and Step Functions as jobs see them."""
     with running(aws) as engine:
         yield engine
+
+
+@pytest.fixture
+def made(engine: Engine) -> Made:
+    """A customer with 100 credits and a job of 2."""
+    who = engine.customer()
+    return who, engine.order(who)

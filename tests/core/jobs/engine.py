@@ -35,6 +35,9 @@ from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Permission, Principal
 from tests.support.aws import Aws
 
+Made = tuple[Principal, schemas.Job]
+"""A customer and their job."""
+
 WAITING = {
     "QueryLanguage": "JSONata",
     "StartAt": "Wait",
@@ -348,3 +351,10 @@ def running(aws: Aws) -> Iterator[Engine]:
         clients.make.cache_clear()
         yield Engine(aws, batch, tokens_url)
     clients.make.cache_clear()
+
+
+def exact(who: Principal, *, available: int) -> None:
+    """Nothing is held, and the ledger has no fault."""
+    balance = billing.balance(who.org_id)
+    assert (balance.available, balance.held) == (available, 0)
+    assert billing.audit(who.org_id) == []

@@ -4,31 +4,14 @@ import pytest
 
 from snapforge.assets import service as assets
 from snapforge.aws import s3
-from snapforge.billing import service as billing
-from snapforge.jobs import attempts, errors, schemas
+from snapforge.jobs import attempts, errors
 from snapforge.jobs import service as jobs
 from snapforge.jobs.domain.life import State
 from snapforge.jobs.workflow import Outcome
 from snapforge.kit import ids
-from snapforge.kit.permissions import Principal
-from tests.core.jobs.engine import Engine
+from tests.core.jobs.engine import Engine, Made, exact
 
-Made = tuple[Principal, schemas.Job]
 GONE = Outcome(outcome="gone")
-
-
-@pytest.fixture
-def made(engine: Engine) -> Made:
-    """A customer with 100 credits and a job of 2."""
-    who = engine.customer()
-    return who, engine.order(who)
-
-
-def exact(who: Principal, *, available: int) -> None:
-    """Nothing is held, and the ledger has no fault."""
-    balance = billing.balance(who.org_id)
-    assert (balance.available, balance.held) == (available, 0)
-    assert billing.audit(who.org_id) == []
 
 
 @pytest.mark.part("JOB-12")

@@ -3,28 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from snapforge.billing import service as billing
-from snapforge.jobs import schemas, store
 from snapforge.jobs import service as jobs
+from snapforge.jobs import store
 from snapforge.jobs.domain.life import State
-from snapforge.kit.permissions import Principal
-from tests.core.jobs.engine import Engine, ref
-
-Made = tuple[Principal, schemas.Job]
-
-
-@pytest.fixture
-def made(engine: Engine) -> Made:
-    """A customer with 100 credits and a job of 2."""
-    who = engine.customer()
-    return who, engine.order(who)
-
-
-def exact(who: Principal, *, available: int) -> None:
-    """Nothing is held, and the ledger has no fault."""
-    balance = billing.balance(who.org_id)
-    assert (balance.available, balance.held) == (available, 0)
-    assert billing.audit(who.org_id) == []
+from tests.core.jobs.engine import Engine, Made, exact, ref
 
 
 @pytest.mark.part("JOB-5")
