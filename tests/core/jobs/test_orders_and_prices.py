@@ -76,7 +76,7 @@ class TestOrders:
             image(width=too_many, height=64)
 
     def test_the_pixel_limit_holds_where_the_sides_alone_do_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("snapforge.jobs.domain.orders.MAX_PIXELS", 1024 * 1024)
+        monkeypatch.setattr("snapforge.jobs.domain.orders.image.MAX_PIXELS", 1024 * 1024)
         with pytest.raises(ValidationError, match="at most 1048576 pixels"):
             image(width=2048, height=1024)
 

@@ -1,50 +1,15 @@
-"""Prices, predicted times and what is charged in the end: data, and arithmetic on integers."""
+"""Prices, predicted times and what is charged in the end: arithmetic on integers over the catalogue."""
 
 from dataclasses import dataclass
 
-from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, Preset, SceneParameters
+from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
+from snapforge.jobs.domain.catalogue.scenes import SCENE_PRESETS
+from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, SceneParameters
 from snapforge.kit.money import Money
 
 MEGAPIXEL = 1024 * 1024
 CREDIT = Money(1, "EUR")
 """The list price of a credit, for the `money` of a quote; what was paid for it depends on the pack that was bought."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageModel:
-    """An image model's defaults, price and speed. Milliseconds are of one L4-class GPU."""
-
-    steps: int
-    guidance: float
-    megapixel_steps_per_credit: int
-    milliseconds_per_megapixel_step: int
-    milliseconds_to_load: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScenePreset:
-    """A preset's price and time: a base that holds some photos, and a part for each further one."""
-
-    credits: int
-    photos_included: int
-    photos_per_further_credit: int
-    seconds: int
-    seconds_per_photo: int
-
-
-IMAGE_MODELS = {
-    "flux-schnell": ImageModel(
-        steps=4,
-        guidance=0.0,
-        megapixel_steps_per_credit=4,
-        milliseconds_per_megapixel_step=350,
-        milliseconds_to_load=20_000,
-    )
-}
-SCENE_PRESETS: dict[Preset, ScenePreset] = {
-    "draft": ScenePreset(20, photos_included=40, photos_per_further_credit=5, seconds=240, seconds_per_photo=3),
-    "standard": ScenePreset(60, photos_included=60, photos_per_further_credit=2, seconds=1200, seconds_per_photo=10),
-}
 
 
 @dataclass(frozen=True, slots=True)

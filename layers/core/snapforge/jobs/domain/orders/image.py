@@ -1,22 +1,17 @@
-"""What a customer orders: options, their bounds, and how an order becomes exact parameters."""
+"""Pictures from a prompt: what is ordered, and the exact parameters."""
 
-import hashlib
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from snapforge.kit import ids
+from snapforge.jobs.domain.orders.seeds import MAX_SEED
 from snapforge.kit.schema import Schema
 
-Kind = Literal["image", "scene"]
-Preset = Literal["draft", "standard"]
 ModelId = Literal["flux-schnell"]
 Aspect = Literal["1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9"]
 
 MAX_PROMPT = 2000
 MAX_PIXELS = 4 * 1024 * 1024
-MAX_SEED = 2**31 - 1 - 16
-"""Picture i is drawn with seed + i, and engines take 31 bits."""
 
 SIZES: dict[Aspect, tuple[int, int]] = {
     "1:1": (1024, 1024),
@@ -71,16 +66,6 @@ class ImageOrder(Schema):
         return SIZES[self.aspect or "1:1"]
 
 
-class SceneOrder(Schema):
-    """A textured 3D model from the photos of a capture."""
-
-    kind: Literal["scene"]
-    capture_id: str = Field(pattern=ids.pattern("capture"), examples=["cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"])
-    preset: Preset = "draft"
-    usdz: bool = True
-    seed: int = Field(default=0, ge=0, le=MAX_SEED)
-
-
 class ImageParameters(Schema):
     """All that makes the pictures; with the seed they can be made again."""
 
@@ -94,25 +79,3 @@ class ImageParameters(Schema):
     guidance: float
     seed: int
     count: int
-
-
-class SceneParameters(Schema):
-    """All that makes the model from the capture's photos."""
-
-    kind: Literal["scene"] = "scene"
-    capture_id: str
-    capture_version: int
-    photos: int
-    preset: Preset
-    usdz: bool
-    seed: int
-
-
-Order = ImageOrder | SceneOrder
-Parameters = Annotated[ImageParameters | SceneParameters, Field(discriminator="kind")]
-
-
-def fingerprint(order: Order) -> str:
-    """The SHA-256 of what was ordered, without the quote; binds a quote to it."""
-    fields = set(ImageOrder.model_fields if order.kind == "image" else SceneOrder.model_fields)
-    return hashlib.sha256(order.model_dump_json(include=fields).encode()).hexdigest()
