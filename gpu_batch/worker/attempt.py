@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from snapforge.contracts.manifest import ImageWork, Manifest, SceneWork
+from snapforge.contracts.manifest import Manifest, Work
 from snapforge.contracts.results import Result, ResultFile, Role, SceneQuality
 from worker.errors import BugError
 from worker.progress import Reporter, Track
@@ -54,7 +54,7 @@ class Attempt:
         self._results: dict[str, tuple[Path, Role, str, int | None, int | None, int | None]] = {}
 
     @property
-    def work(self) -> ImageWork | SceneWork:
+    def work(self) -> Work:
         return self.manifest.work
 
     @property

@@ -1,17 +1,17 @@
-"""Fetching a scene's photos to the scratch folder."""
+"""Fetching the photos of a scene or a LoRA to the scratch folder."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-from snapforge.contracts.manifest import ImageWork, Photo, SceneWork
+from snapforge.contracts.manifest import ImageWork, Photo, Work
 from worker.errors import InputError
 from worker.storage import Missing, Storage, split
 
 _AT_ONCE = 8
 
 
-def fetch(storage: Storage, work: ImageWork | SceneWork, folder: Path) -> None:
-    """Download a scene's photos to `folder/photos/<index:03d>.<ext>`; an image job has none.
+def fetch(storage: Storage, work: Work, folder: Path) -> None:
+    """Download the work's photos to `folder/photos/<index:03d>.<ext>`; an image job has none.
 
     Raises InputError `photo_missing` where a photo is gone, TransientError where S3 cannot be reached.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from snapforge.contracts.manifest import ImageWork, Manifest, SceneWork
+from snapforge.contracts.manifest import Manifest, Work
 from snapforge.contracts.results import Role, SceneQuality
 
 Device = Literal["cuda", "cpu"]
@@ -32,7 +32,7 @@ class Context(Protocol):
     """Set when the process has to stop soon: at SIGTERM and at the deadline."""
 
     @property
-    def work(self) -> ImageWork | SceneWork:
+    def work(self) -> Work:
         """The manifest's work order."""
         ...
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 CONTRACT = 1
 """The contract that is written. Readers accept CONTRACT and CONTRACT - 1."""
 
-Kind = Literal["image", "scene"]
+Kind = Literal["image", "scene", "lora"]
 
 
 class Contract(BaseModel):

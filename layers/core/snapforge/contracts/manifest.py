@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from snapforge.contracts.adapters import MAX_RANK, AdapterRef
 from snapforge.contracts.base import CONTRACT, Contract
 
 
@@ -21,6 +22,7 @@ class ImageWork(Contract):
     guidance: float
     seed: int
     count: int
+    adapters: tuple[AdapterRef, ...] = ()
 
 
 class Photo(Contract):
@@ -46,6 +48,30 @@ class SceneWork(Contract):
     seed: int = 0
 
 
+class LoraWork(Contract):
+    """Photos of one thing to become an adapter of `model`."""
+
+    kind: Literal["lora"] = "lora"
+    model: str
+    photos: tuple[Photo, ...]
+    captions: tuple[str, ...] = ()
+    """One for each photo, `""` where the customer wrote none; empty: none at all."""
+    trigger: str
+    """The word that calls the thing in a prompt."""
+    subject: str
+    """What kind of thing it is: `vase`, `dog`, `person`."""
+    rank: int = Field(ge=1, le=MAX_RANK)
+    steps: int
+    size: int
+    """Pixels: photos are brought to about size x size, in their own aspect ratio."""
+    sample_prompts: tuple[str, ...] = ()
+    """For the grid; the trigger is in them."""
+    seed: int = 0
+
+
+Work = ImageWork | SceneWork | LoraWork
+
+
 class Manifest(Contract):
     """One attempt's work order."""
 
@@ -63,4 +89,4 @@ class Manifest(Contract):
     """The prefix of an earlier attempt of this run whose checkpoints may be used."""
     reduced: bool = False
     """Set after out-of-memory: use the next smaller settings."""
-    work: Annotated[ImageWork | SceneWork, Field(discriminator="kind")]
+    work: Annotated[Work, Field(discriminator="kind")]

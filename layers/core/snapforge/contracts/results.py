@@ -4,9 +4,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
+from snapforge.contracts.adapters import Family
 from snapforge.contracts.base import CONTRACT, Contract
 
-Role = Literal["picture", "model_glb", "model_usdz", "preview", "report"]
+Role = Literal["picture", "model_glb", "model_usdz", "preview", "report", "adapter"]
 
 
 class ResultFile(Contract):
@@ -63,6 +64,22 @@ class SceneQuality(Contract):
     notes: tuple[str, ...] = ()
 
 
+class LoraQuality(Contract):
+    """What a training reached."""
+
+    family: Family
+    rank: int
+    steps: int
+    photos_given: int
+    photos_used: int
+    captions: tuple[str, ...]
+    """As trained, one for each photo used."""
+    loss_before: float
+    """Mean flow-matching loss on the photos with fixed noise, before the first step."""
+    loss_after: float
+    notes: tuple[str, ...] = ()
+
+
 class Result(Contract):
     """The content of result.json."""
 
@@ -76,5 +93,6 @@ class Result(Contract):
     files: tuple[ResultFile, ...]
     usage: Usage
     quality: SceneQuality | None = None
+    lora: LoraQuality | None = None
     notes: tuple[str, ...] = ()
     """Plain words for the customer, e.g. that a stand-in model drew noise."""

@@ -1,10 +1,11 @@
 """How an attempt waits for a warm worker: a ticket on a queue, and the names of what lies under its prefix.
 
-A ticket is the message body; its message group is the org's share, so that SQS is fair between orgs. A worker may have a
-ticket twice, and two workers the same one: who writes CLAIM first (If-None-Match: *) owns the attempt. The owner rewrites
-BEAT at least every BEAT_SECONDS while it works; a stranger that finds a claim whose beat is older than LOST_SECONDS reports
-the attempt as failed (transient, `worker_lost`), so that a new attempt takes over. CANCELED is the control plane's word
-that nobody wants the attempt any more; the owner looks for it after claiming and every few seconds of work.
+A ticket is the message body; its message group is the org's share, so that SQS is fair between orgs. A worker may have
+a ticket twice, and two workers the same one: who writes CLAIM first (If-None-Match: *) owns the attempt. The owner
+rewrites BEAT at least every BEAT_SECONDS while it works; a stranger that finds a claim whose beat is older than
+LOST_SECONDS reports the attempt as failed (transient, `worker_lost`), so that a new attempt takes over. CANCELED is the
+control plane's word that nobody wants the attempt any more; the owner looks for it after claiming and every few
+seconds of work.
 """
 
 from snapforge.contracts.base import CONTRACT, Contract
