@@ -16,6 +16,7 @@ from snapforge.jobs.schemas import Job, JobCreate
     idempotent=True,
     status=201,
     raises=(
+        errors.ModelNotOffered,
         billing_errors.InsufficientCredits,
         billing_errors.AccountInDebt,
         assets_errors.CaptureNotFound,

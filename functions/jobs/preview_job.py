@@ -4,14 +4,14 @@ from typing import Annotated
 
 from snapforge.assets import errors as assets_errors
 from snapforge.http import Body, Permission, Principal, Reply, accepted, endpoint, reply
-from snapforge.jobs import service
+from snapforge.jobs import errors, service
 from snapforge.jobs.schemas import Preview, PreviewCreate
 
 
 @endpoint(
     "POST /v1/jobs/preview",
     permission=Permission.jobs_create,
-    raises=(assets_errors.CaptureNotFound,),
+    raises=(errors.ModelNotOffered, assets_errors.CaptureNotFound),
     also=(202,),
 )
 def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply, Preview]:

@@ -352,6 +352,7 @@ class Region:
             "MailDomain": MAIL_DOMAIN,
             "MailFrom": f"Snapforge <hello@{MAIL_DOMAIN}>",
             "WeightsUri": self.weights or "",
+            "ImageModels": "flux-schnell,snapforge-demo",
             "ReleaseSha": "0" * 40,
         }
 

@@ -1,6 +1,6 @@
 """What customers can meet with jobs, and what steps say to themselves."""
 
-from snapforge.kit.errors import Conflict, NotFound
+from snapforge.kit.errors import Conflict, InvalidPayload, NotFound
 
 
 class JobNotFound(NotFound):
@@ -12,6 +12,14 @@ class PreviewNotFound(NotFound):
     code = "preview_not_found"
     title = "There is no such preview"
     fix = "Previews are kept for a day; ask for a new one."
+
+
+class ModelNotOffered(InvalidPayload):
+    """The detail lists the models that are."""
+
+    code = "model_not_offered"
+    title = "This model is not offered here"
+    fix = "Choose one of `GET /v1/catalogue`, or leave `model` out."
 
 
 class JobAlreadyEnded(Conflict):

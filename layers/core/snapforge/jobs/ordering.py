@@ -11,7 +11,7 @@ from snapforge.assets.domain import Capture, CaptureState
 from snapforge.aws import idempotency, outbox, secrets, tables
 from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.billing import service as billing
-from snapforge.jobs import errors, events, schemas, store, view
+from snapforge.jobs import errors, events, offers, schemas, store, view
 from snapforge.jobs.domain import deadlines, life, preflight, pricing, quotes
 from snapforge.jobs.domain.life import IllegalMoveError, Life
 from snapforge.jobs.domain.orders import (
@@ -38,8 +38,8 @@ def create_job(
 ) -> schemas.Job:
     """Make a job. Two AWS calls, for a scene without a valid quote two more to read its capture.
 
-    Raises InsufficientCredits, AccountInDebt, CaptureNotFound, CaptureNotReady, CaptureNotUsable; Replay for a known
-    key.
+    Raises ModelNotOffered, InsufficientCredits, AccountInDebt, CaptureNotFound, CaptureNotReady, CaptureNotUsable;
+    Replay for a known key.
     """
     now = clock.now()
     promise = promised(principal.org_id, order, order.quote, now)
@@ -125,7 +125,11 @@ def scene_parameters(order: SceneOrder, *, version: int, photos: int) -> ScenePa
         photos=photos,
         preset=order.preset,
         usdz=order.usdz,
+        longest_side_m=order.longest_side_m,
+        floor=order.floor,
+        compression=order.compression,
         seed=order.seed,
+        priority=order.priority,
     )
 
 
@@ -139,7 +143,7 @@ def examine(capture: Capture) -> list[preflight.Finding]:
 
 def _parameters(org_id: str, order: Order, promise: Quote | None, seed: int) -> ImageParameters | SceneParameters:
     if isinstance(order, ImageOrder):
-        return pricing.resolve_image(order, seed)
+        return offers.image_parameters(order, seed)
     if promise is not None and promise.capture_version is not None and promise.photos is not None:
         return scene_parameters(order, version=promise.capture_version, photos=promise.photos)
     capture = assets.capture_facts(org_id, order.capture_id)

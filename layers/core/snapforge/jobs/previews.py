@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from snapforge.assets import service as assets
 from snapforge.assets.domain import Capture, CaptureState
 from snapforge.aws import tables
-from snapforge.jobs import errors, ordering, schemas, store
+from snapforge.jobs import errors, offers, ordering, schemas, store
 from snapforge.jobs.domain import preflight, pricing, quotes
 from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, Order, SceneOrder, SceneParameters, fingerprint
 from snapforge.jobs.domain.quotes import Quote
@@ -19,7 +19,8 @@ KEPT = timedelta(days=1)
 def preview_job(principal: Principal, order: Order) -> schemas.Preview:
     """Check and price an order; nothing is held. No call for pictures, two reads for a scene.
 
-    While the capture is being checked the answer is `checking`, with an id to ask again. CaptureNotFound.
+    While the capture is being checked the answer is `checking`, with an id to ask again. ModelNotOffered,
+    CaptureNotFound.
     """
     if isinstance(order, ImageOrder):
         return _image(principal.org_id, order)
@@ -60,7 +61,7 @@ def _checking(order: Order, preview_id: str) -> schemas.Preview:
 
 
 def _image(org_id: str, order: ImageOrder) -> schemas.Preview:
-    parameters = pricing.resolve_image(order, 0)
+    parameters = offers.image_parameters(order, 0)
     quote = Quote(org=org_id, kind="image", order=fingerprint(order), credits=pricing.price(parameters).credits)
     return _ready(parameters, quote, [])
 

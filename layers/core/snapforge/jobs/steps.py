@@ -9,7 +9,7 @@ from snapforge.contracts.manifest import ImageWork, Manifest, Photo, SceneWork
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import attempts, store
 from snapforge.jobs.attempts import GONE, prefix_uri
-from snapforge.jobs.domain import deadlines, failures, life, receipts, shares
+from snapforge.jobs.domain import deadlines, failures, life, pictures, receipts, shares
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.domain.orders import ImageParameters, SceneParameters
 from snapforge.jobs.store import AttemptRow, JobRow
@@ -134,10 +134,9 @@ def _submit(job: JobRow, row: AttemptRow) -> None:
 def _work(job: JobRow) -> ImageWork | SceneWork:
     parameters = job.parameters
     if isinstance(parameters, ImageParameters):
-        return ImageWork(**parameters.model_dump())
-    return SceneWork(
-        photos=_photos(job.org_id, parameters), preset=parameters.preset, usdz=parameters.usdz, seed=parameters.seed
-    )
+        return pictures.work(parameters)
+    ordered = parameters.model_dump(include={"preset", "usdz", "longest_side_m", "floor", "compression", "seed"})
+    return SceneWork(photos=_photos(job.org_id, parameters), **ordered)
 
 
 def _photos(org_id: str, parameters: SceneParameters) -> tuple[Photo, ...]:
@@ -181,10 +180,12 @@ def _classify(call: ClassifyCall) -> ClassifyAnswer:
     if again is None:
         return ClassifyAnswer(next="settle", wait_seconds=0, outcome=outcome)
     if row is not None:
-        _stop(row)
+        # Batch tries some failures again by itself; the next attempt takes over from here.
+        attempts.give_up(row, "another attempt follows")
         job.spent = [*job.spent, *_spent(row, outcome.failure)]
     wait = random.randint(max(1, again.wait_seconds // 2), again.wait_seconds)
     job.live(living)
+    job.queued_since = None
     now = clock.now()
     job.deadline = now + deadlines.limits(job.parameters).queue
     job.deadline_at = deadlines.next_look(now, job.deadline)
@@ -198,12 +199,6 @@ def _told(call: ClassifyCall) -> Outcome:
     if call.outcome is not None:
         return call.outcome
     return Outcome(outcome="failed", failure=failures.of_caught(call.error or "unknown"))
-
-
-def _stop(row: AttemptRow) -> None:
-    """Batch tries some failures again by itself; the next attempt takes over from here."""
-    for batch_id in attempts.work_ids(row):
-        batch.terminate(batch_id, "another attempt follows")
 
 
 def _spent(row: AttemptRow, failure: Failure) -> list[receipts.Spent]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
+from snapforge.jobs.domain.catalogue.priorities import PRICE_FACTORS
 from snapforge.jobs.domain.catalogue.scenes import SCENE_PRESETS
-from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, SceneParameters
+from snapforge.jobs.domain.orders import ImageParameters, SceneParameters
 from snapforge.kit.money import Money
 
 MEGAPIXEL = 1024 * 1024
@@ -29,25 +30,16 @@ class Price:
         return self.credits * min(max(delivered, 0), self.parts) // self.parts
 
 
-def resolve_image(order: ImageOrder, seed: int) -> ImageParameters:
-    """The exact parameters of an order; `seed` is used where the order names none."""
-    model = IMAGE_MODELS[order.model]
-    width, height = order.size
-    return ImageParameters(
-        model=order.model,
-        prompt=order.prompt,
-        negative_prompt=order.negative_prompt,
-        width=width,
-        height=height,
-        steps=model.steps if order.steps is None else order.steps,
-        guidance=model.guidance if order.guidance is None else order.guidance,
-        seed=seed if order.seed is None else order.seed,
-        count=order.count,
-    )
-
-
 def price(parameters: ImageParameters | SceneParameters) -> Price:
-    """The list price. An image costs by megapixels times steps, at least a credit a picture; a scene by its photos."""
+    """What a job costs: the list price times the factor of its priority.
+
+    By the list an image costs by megapixels times steps, at least a credit a picture; a scene by its photos.
+    """
+    listed = _list_price(parameters)
+    return Price(listed.credits * PRICE_FACTORS[parameters.priority], listed.parts)
+
+
+def _list_price(parameters: ImageParameters | SceneParameters) -> Price:
     if isinstance(parameters, ImageParameters):
         unit = IMAGE_MODELS[parameters.model].megapixel_steps_per_credit * MEGAPIXEL
         each = max(1, _ceil(parameters.width * parameters.height * parameters.steps, unit))
@@ -60,14 +52,15 @@ def price(parameters: ImageParameters | SceneParameters) -> Price:
 def predicted_seconds(parameters: ImageParameters | SceneParameters) -> int:
     """How long the work takes on a free GPU, without waiting in the queue."""
     if isinstance(parameters, ImageParameters):
-        model = IMAGE_MODELS[parameters.model]
-        work = parameters.width * parameters.height * parameters.steps * parameters.count
-        return _ceil(
-            model.milliseconds_to_load + work * model.milliseconds_per_megapixel_step // MEGAPIXEL,
-            1000,
-        )
+        return _ceil(IMAGE_MODELS[parameters.model].milliseconds_to_load + drawing_milliseconds(parameters), 1000)
     preset = SCENE_PRESETS[parameters.preset]
     return preset.seconds + preset.seconds_per_photo * parameters.photos
+
+
+def drawing_milliseconds(parameters: ImageParameters) -> int:
+    """How long a worker that has its model loaded draws."""
+    work = parameters.width * parameters.height * parameters.steps * parameters.count
+    return work * IMAGE_MODELS[parameters.model].milliseconds_per_megapixel_step // MEGAPIXEL
 
 
 def _ceil(amount: int, unit: int) -> int:

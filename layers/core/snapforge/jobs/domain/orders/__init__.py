@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snapforge.jobs.domain.orders.image import MAX_PROMPT, SIZES, Aspect, ImageOrder, ImageParameters, ModelId
+from snapforge.jobs.domain.orders.image import MAX_PROMPT, Aspect, ImageOrder, ImageParameters
+from snapforge.jobs.domain.orders.priority import Priority
 from snapforge.jobs.domain.orders.scene import Preset, SceneOrder, SceneParameters
 from snapforge.jobs.domain.orders.seeds import MAX_SEED
 
@@ -23,15 +24,14 @@ def fingerprint(order: Order) -> str:
 __all__ = [
     "MAX_PROMPT",
     "MAX_SEED",
-    "SIZES",
     "Aspect",
     "ImageOrder",
     "ImageParameters",
     "Kind",
-    "ModelId",
     "Order",
     "Parameters",
     "Preset",
+    "Priority",
     "SceneOrder",
     "SceneParameters",
     "fingerprint",

@@ -4,37 +4,38 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from snapforge.jobs.domain.orders.priority import Priority, Urgency
 from snapforge.jobs.domain.orders.seeds import MAX_SEED
 from snapforge.kit.schema import Schema
 
-ModelId = Literal["flux-schnell"]
 Aspect = Literal["1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9"]
 
 MAX_PROMPT = 2000
-MAX_PIXELS = 4 * 1024 * 1024
+SIDE_MULTIPLE = 16
+"""Sides are multiples of it: eight pixels to a latent, two latents to a token."""
 
-SIZES: dict[Aspect, tuple[int, int]] = {
-    "1:1": (1024, 1024),
-    "4:3": (1152, 896),
-    "3:4": (896, 1152),
-    "3:2": (1216, 832),
-    "2:3": (832, 1216),
-    "16:9": (1344, 768),
-    "9:16": (768, 1344),
-    "21:9": (1536, 640),
-}
-"""Width and height in pixels: about one megapixel each, the sizes that FLUX was trained on."""
-
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=16)]
+Side = Annotated[int, Field(ge=64, le=2048, multiple_of=SIDE_MULTIPLE)]
 
 
 class ImageOrder(Schema):
-    """Pictures from a prompt. The size comes from `aspect`, or from `width` and `height` together."""
+    """Pictures from a prompt. The size comes from `aspect`, or from `width` and `height` together.
+
+    What each model can draw stands in `GET /v1/catalogue`.
+    """
 
     kind: Literal["image"]
     prompt: str = Field(min_length=1, max_length=MAX_PROMPT, examples=["a kingfisher on river stones, morning light"])
     negative_prompt: str = Field(default="", max_length=MAX_PROMPT)
-    model: ModelId = "flux-schnell"
+    model: str | None = Field(
+        default=None, min_length=1, max_length=64, description="Absent: the first of `GET /v1/catalogue`."
+    )
+    style: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="A preset of `GET /v1/catalogue`, worked into the prompt.",
+        examples=["watercolour"],
+    )
     aspect: Aspect | None = Field(default=None, examples=["3:2"])
     width: Side | None = None
     height: Side | None = None
@@ -44,26 +45,17 @@ class ImageOrder(Schema):
         default=None, ge=0, le=MAX_SEED, description="Absent: a random one. Picture i uses seed + i."
     )
     count: int = Field(default=1, ge=1, le=16)
+    priority: Urgency = "standard"
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
         if (self.width is None) != (self.height is None):
             raise ValueError("send width and height together, or neither")
-        if self.width and self.height:
-            if self.aspect is not None:
-                raise ValueError("send aspect, or width and height, not both")
-            if self.width * self.height > MAX_PIXELS:
-                raise ValueError(f"width times height is at most {MAX_PIXELS} pixels")
+        if self.width and self.height and self.aspect is not None:
+            raise ValueError("send aspect, or width and height, not both")
         if not self.prompt.strip():
             raise ValueError("the prompt is empty")
         return self
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        if self.width and self.height:
-            return self.width, self.height
-        return SIZES[self.aspect or "1:1"]
 
 
 class ImageParameters(Schema):
@@ -72,6 +64,7 @@ class ImageParameters(Schema):
     kind: Literal["image"] = "image"
     model: str
     prompt: str
+    """As it was asked; the style is worked in when it is drawn."""
     negative_prompt: str
     width: int
     height: int
@@ -79,3 +72,5 @@ class ImageParameters(Schema):
     guidance: float
     seed: int
     count: int
+    style: str | None = None
+    priority: Priority = "standard"

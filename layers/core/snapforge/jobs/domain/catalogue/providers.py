@@ -1,0 +1,65 @@
+"""Which provider serves which image model, under which name, with which bounds, at what price.
+
+Prices are list prices of November 2026, in millionths of a US dollar; where an answer tells its own cost, that counts.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
+from snapforge.jobs.domain.orders.image import ImageParameters
+
+ProviderName = Literal["together", "replicate", "huggingface"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model at a provider."""
+
+    name: str
+    """The provider's name of the model."""
+    micro_usd: int
+    """Of a picture, or of a megapixel where `by_megapixel`."""
+    by_megapixel: bool
+    most_steps: int
+    any_size: bool
+    """Whether width and height are taken; else only the native sizes of the model's aspect ratios are."""
+    least_side: int = 64
+    most_side: int = 2048
+    negative_prompt: bool = False
+
+    def cost_micro_usd(self, width: int, height: int) -> int:
+        """The list price of one picture, rounded up."""
+        return -(-self.micro_usd * width * height // 1_000_000) if self.by_megapixel else self.micro_usd
+
+
+SERVED: dict[str, dict[ProviderName, Served]] = {
+    "flux-schnell": {
+        "together": Served(
+            "black-forest-labs/FLUX.1-schnell", 2_700, True, most_steps=12, any_size=True, most_side=1792
+        ),
+        "replicate": Served("black-forest-labs/flux-schnell", 3_000, False, most_steps=4, any_size=False),
+        "huggingface": Served("black-forest-labs/FLUX.1-schnell", 3_000, True, most_steps=12, any_size=True),
+    },
+    "flux2-klein": {
+        "huggingface": Served("black-forest-labs/FLUX.2-klein-4B", 9_000, True, most_steps=8, any_size=True),
+    },
+    "z-image-turbo": {
+        "replicate": Served("prunaai/z-image-turbo", 5_000, True, most_steps=50, any_size=True),
+        "huggingface": Served("Tongyi-MAI/Z-Image-Turbo", 5_000, True, most_steps=12, any_size=True),
+    },
+    "snapforge-demo": {},
+}
+"""`snapforge-demo` is ours alone."""
+
+
+def served(parameters: ImageParameters, provider: str) -> Served | None:
+    """How `provider` can draw exactly this; None where it cannot."""
+    found = {str(name): offer for name, offer in SERVED[parameters.model].items()}.get(provider)
+    if found is None or parameters.steps > found.most_steps:
+        return None
+    size = (parameters.width, parameters.height)
+    if size in IMAGE_MODELS[parameters.model].sizes.values():
+        return found
+    fits = found.any_size and found.least_side <= min(size) and max(size) <= found.most_side
+    return found if fits else None

@@ -1,0 +1,93 @@
+"""From an order of pictures to exact parameters: the model's own numbers where none were named, held to its bounds."""
+
+from collections.abc import Sequence
+
+from snapforge.contracts.manifest import ImageWork
+from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS, ImageModel, Range
+from snapforge.jobs.domain.catalogue.styles import STYLES, styled
+from snapforge.jobs.domain.orders.image import ImageOrder, ImageParameters
+
+
+class NotDrawableError(ValueError):
+    """The order does not fit the model. `member` is the order's member that does not."""
+
+    def __init__(self, member: str, message: str) -> None:
+        super().__init__(message)
+        self.member = member
+
+
+class NotOfferedError(ValueError):
+    """The model is not one of those that the installation offers."""
+
+
+def resolve(order: ImageOrder, seed: int, offered: Sequence[str]) -> ImageParameters:
+    """The exact parameters; `seed` is used where the order names none, the first of `offered` where it names no model.
+
+    Raises NotOfferedError and NotDrawableError.
+    """
+    name = order.model or offered[0]
+    if name not in offered:
+        raise NotOfferedError(f"The model {name!r} is not offered here. Offered are: {', '.join(offered)}.")
+    if order.style is not None and order.style not in STYLES:
+        raise NotDrawableError("style", f"There is no style {order.style!r}. There are: {', '.join(STYLES)}.")
+    model = IMAGE_MODELS[name]
+    width, height = _size(order, name, model)
+    return ImageParameters(
+        model=name,
+        prompt=order.prompt,
+        negative_prompt=order.negative_prompt,
+        width=width,
+        height=height,
+        steps=int(_within("steps", order.steps, model.steps, name)),
+        guidance=_within("guidance", order.guidance, model.guidance, name),
+        seed=seed if order.seed is None else order.seed,
+        count=order.count,
+        style=order.style,
+        priority=order.priority,
+    )
+
+
+def work(parameters: ImageParameters) -> ImageWork:
+    """The work order: the style is worked into the prompts here, and nowhere else."""
+    prompt, negative = styled(parameters.prompt, parameters.negative_prompt, parameters.style)
+    return ImageWork(
+        model=parameters.model,
+        prompt=prompt,
+        negative_prompt=negative,
+        width=parameters.width,
+        height=parameters.height,
+        steps=parameters.steps,
+        guidance=parameters.guidance,
+        seed=parameters.seed,
+        count=parameters.count,
+    )
+
+
+def offered(setting: str) -> tuple[str, ...]:
+    """The models of the setting ImageModels, the default first. ValueError for a name that the catalogue lacks."""
+    names = tuple(name.strip() for name in setting.split(",") if name.strip())
+    unknown = [name for name in names if name not in IMAGE_MODELS]
+    if unknown or not names:
+        raise ValueError(f"ImageModels is {setting!r}: name one or more of {', '.join(IMAGE_MODELS)}")
+    return names
+
+
+def _size(order: ImageOrder, name: str, model: ImageModel) -> tuple[int, int]:
+    if not order.width or not order.height:
+        return model.sizes[order.aspect or "1:1"]
+    for member, side in (("width", order.width), ("height", order.height)):
+        if not model.least_side <= side <= model.most_side:
+            raise NotDrawableError(
+                member, f"{name} draws sides of {model.least_side} to {model.most_side} pixels, not {side}."
+            )
+    if order.width * order.height > model.most_pixels:
+        raise NotDrawableError("width", f"{name} draws at most {model.most_pixels} pixels (width times height).")
+    return order.width, order.height
+
+
+def _within(member: str, wish: float | None, bounds: Range, name: str) -> float:
+    if wish is None:
+        return bounds.default
+    if not bounds.least <= wish <= bounds.most:
+        raise NotDrawableError(member, f"{name} takes {member} of {bounds.least:g} to {bounds.most:g}.")
+    return wish

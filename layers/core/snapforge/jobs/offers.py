@@ -1,0 +1,27 @@
+"""What this installation offers, by its settings, and an order held against it."""
+
+from snapforge.aws import settings
+from snapforge.jobs import errors
+from snapforge.jobs.domain import pictures
+from snapforge.jobs.domain.orders import ImageOrder, ImageParameters
+from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
+from snapforge.kit.errors import InvalidPayload
+
+
+def image_models() -> tuple[str, ...]:
+    """The image models on offer, the default first."""
+    return pictures.offered(settings.get("IMAGE_MODELS"))
+
+
+def image_parameters(order: ImageOrder, seed: int) -> ImageParameters:
+    """The exact parameters of an order. Raises ModelNotOffered, and InvalidPayload with a pointer."""
+    try:
+        return pictures.resolve(order, seed, image_models())
+    except NotOfferedError as error:
+        raise errors.ModelNotOffered(
+            str(error), errors=[{"pointer": "/model", "detail": str(error)}], offered=list(image_models())
+        ) from error
+    except NotDrawableError as error:
+        raise InvalidPayload(
+            f"/{error.member}: {error}", errors=[{"pointer": f"/{error.member}", "detail": str(error)}]
+        ) from error
