@@ -32,12 +32,29 @@ def model_folder(model: str, told: Told) -> Path:
     if PurePosixPath(model).name != model or model in ("", ".", ".."):
         raise BugError("model_name", f"{model!r} cannot be the name of a model's folder.")
     if base.startswith("s3://"):
-        return _synced(base.rstrip("/") + f"/{model}/", model, told)
-    parts = urlsplit(base)
-    folder = Path(unquote(parts.path) if parts.scheme == "file" else base).expanduser() / model
+        prefix = base.rstrip("/") + f"/{model}/"
+        synced = _synced(prefix, model, "model_index.json", told)
+        if synced is None:
+            raise BugError("model_missing", missing_text(model, prefix))
+        return synced
+    folder = _local(base) / model
     if not folder.is_dir():
         raise BugError("model_missing", missing_text(model, str(folder)))
     return folder
+
+
+def find_model(model: str, index: str, told: Told) -> Path | None:
+    """As `model_folder`, for a model that an installation may do without: None where there is no file `index` in it."""
+    base = os.environ.get("WEIGHTS_URI", "")
+    if base.startswith("s3://"):
+        return _synced(base.rstrip("/") + f"/{model}/", model, index, told)
+    folder = _local(base) / model
+    return folder if base and (folder / index).is_file() else None
+
+
+def _local(base: str) -> Path:
+    parts = urlsplit(base)
+    return Path(unquote(parts.path) if parts.scheme == "file" else base).expanduser()
 
 
 def missing_text(model: str, place: str) -> str:
@@ -49,15 +66,16 @@ def missing_text(model: str, place: str) -> str:
     )
 
 
-def _synced(prefix: str, model: str, told: Told) -> Path:
+def _synced(prefix: str, model: str, index: str, told: Told) -> Path | None:
+    """The copy of what lies under `prefix`; None where no file `index` lies there."""
     storage = Storage()
     wanted = {
         name: found
         for found in storage.find(prefix)
         if (name := found.uri.removeprefix(prefix)) and not name.endswith("/")
     }
-    if "model_index.json" not in wanted:
-        raise BugError("model_missing", missing_text(model, prefix))
+    if index not in wanted:
+        return None
     cache = Path(os.environ.get("WEIGHTS_CACHE") or Path.home() / ".cache" / "snapforge" / "weights")
     folder = cache / model
     folder.mkdir(parents=True, exist_ok=True)

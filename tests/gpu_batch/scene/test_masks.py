@@ -1,17 +1,28 @@
-"""Masks: which kind is chosen, and how well GrabCut finds the object."""
+"""Masks before the poses: which kind is chosen for a set, and how well each finds the object."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from infrastructure.local.demo.render.studio import cameras, picture
-from worker.engines.scene import masks, photos
+from worker.engines.scene import photos
+from worker.engines.scene.masks import first, plain, still
+from worker.engines.scene.masks.store import Masks
 
 pytestmark = pytest.mark.part("JOB-10")
 
 
 def opaque(rgb: np.ndarray) -> np.ndarray:
     return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+
+
+def agreement(found: np.ndarray | None, true: np.ndarray) -> float:
+    """Intersection over union."""
+    assert found is not None
+    return float(((found > 127) & true).sum() / ((found > 127) | true).sum())
 
 
 @pytest.fixture(scope="module")
@@ -21,42 +32,68 @@ def shots() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(opaque(picture(c, "plain", 0)), picture(c, "alpha", 0)[..., 3]) for c in chosen]
 
 
+def made(folder: Path, images: list[np.ndarray], ticks: Callable[[float], None] = lambda _: None) -> first.First:
+    """What the set of photos (H, W, 4) gets; the masks lie in `folder/masks`."""
+    (folder / "photos").mkdir()
+    paths = []
+    for index, image in enumerate(images):
+        paths.append(folder / "photos" / f"{index:03d}.png")
+        photos.write(paths[-1], image)
+    return first.make(paths, Masks(folder / "masks", paths), None, ticks)
+
+
+def cutout() -> np.ndarray:
+    image = np.zeros((60, 80, 4), np.uint8)
+    image[20:40, 20:50] = 255
+    return image
+
+
 class TestChoice:
-    def test_photos_with_alpha_use_it(self) -> None:
-        image = np.zeros((60, 80, 4), np.uint8)
-        image[20:40, 20:50] = 255
-        assert masks.choose([image] * 9) == "alpha"
+    def test_photos_with_alpha_use_it(self, tmp_path: Path) -> None:
+        assert made(tmp_path, [cutout()] * 9) == first.First("alpha", ())
+        assert (photos.read(tmp_path / "masks" / "008.png")[..., 0] == cutout()[..., 3]).all()
 
-    def test_plain_borders_are_cut(self, shots: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        assert masks.choose([photo for photo, _ in shots]) == "grabcut"
+    def test_plain_borders_are_cut(self, shots: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
+        assert made(tmp_path, [photo for photo, _ in shots]).kind == "grabcut"
 
-    def test_busy_borders_get_no_masks(self) -> None:
-        busy = [opaque(picture(c, "textured", 0)) for c in cameras(24, (320, 240), 3)[::10]]
-        assert masks.choose(busy) == "none"
+    def test_busy_borders_get_no_masks(self, tmp_path: Path) -> None:
+        busy = [opaque(picture(c, "textured", 0)) for c in cameras(24, (320, 240), 3)[::5]]
+        assert made(tmp_path, busy).kind == "none"
+        assert not (tmp_path / "masks").exists()
 
-    def test_one_opaque_photo_among_transparent_ones_forbids_alpha(self) -> None:
-        image = np.zeros((60, 80, 4), np.uint8)
-        image[20:40, 20:50] = 255
+    def test_in_a_mixed_set_alpha_is_used_where_it_is_and_the_customer_is_told(self, tmp_path: Path) -> None:
         noise = opaque(np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8))
-        assert masks.choose([image] * 5 + [noise] * 4) == "none"
+        told = made(tmp_path, [cutout()] * 5 + [noise] * 4)
+        assert told.kind == "none"
+        assert told.notes[0].startswith("5 of 9 photos have a transparent background")
+        assert sorted(path.stem for path in (tmp_path / "masks").iterdir()) == [f"{index:03d}" for index in range(5)]
+
+    def test_cuts_that_fail_too_often_are_not_believed(
+        self, shots: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path
+    ) -> None:
+        empty = opaque(np.full((240, 320, 3), 200, np.uint8))
+        assert made(tmp_path, [shots[0][0], empty, empty, shots[1][0]]).kind == "none"
+        assert list((tmp_path / "masks").iterdir()) == []
+
+    def test_progress_rises_to_its_end(self, tmp_path: Path) -> None:
+        told: list[float] = []
+        made(tmp_path, [cutout()] * 3, told.append)
+        assert told == sorted(told)
+        assert 0 < told[0] <= told[-1] <= 1
 
 
 class TestCut:
     def test_outline_agrees_with_the_truth(self, shots: list[tuple[np.ndarray, np.ndarray]]) -> None:
         for photo, alpha in shots:
-            found = masks.cut(photo)
-            assert found is not None
-            true = alpha > 127
-            both, either = ((found > 0) & true).sum(), ((found > 0) | true).sum()
-            assert both / either > 0.96
+            assert agreement(plain.cut(photo), alpha > 127) > 0.96
 
     def test_an_empty_sheet_has_no_object(self) -> None:
-        assert masks.cut(opaque(np.full((120, 160, 3), 200, np.uint8))) is None
+        assert plain.cut(opaque(np.full((120, 160, 3), 200, np.uint8))) is None
 
     def test_an_object_that_touches_the_border_is_still_found(self) -> None:
         rgb = np.full((120, 160, 3), 220, np.uint8)
         cv2.circle(rgb, (80, 115), 30, (180, 40, 30), -1)
-        found = masks.cut(opaque(rgb))
+        found = plain.cut(opaque(rgb))
         assert found is not None
         assert found[110, 80] == 255
         assert found[20, 20] == 0
@@ -66,7 +103,7 @@ class TestCut:
         level = 230 - 60 * ((x / 320 - 0.5) ** 2 + (y / 240 - 0.5) ** 2)
         rgb = np.repeat(level[..., None], 3, 2).astype(np.uint8)
         cv2.rectangle(rgb, (120, 80), (200, 180), (40, 90, 160), -1)
-        found = masks.cut(opaque(rgb))
+        found = plain.cut(opaque(rgb))
         assert found is not None
         assert abs((found > 0).sum() / (81 * 101) - 1) < 0.03
 

@@ -82,12 +82,6 @@ class TestRefusals:
         with pytest.raises(InputError, match="photos_all_equal"):
             entry(tmp_path, copies).go()
 
-    def test_a_broken_photo(self, shoot: Shoot, tmp_path: Path) -> None:
-        broken = tmp_path / "broken.jpg"
-        broken.write_text("no picture")
-        with pytest.raises(InputError, match="photo_unreadable"):
-            entry(tmp_path, [*shoot.photos[:11], broken]).go()
-
     def test_photos_of_different_things_name_those_that_do_not_connect(self, tmp_path: Path) -> None:
         """Twelve unrelated patterns: nothing matches anything."""
         made = []

@@ -13,13 +13,15 @@ import numpy.typing as npt
 from snapforge.contracts.manifest import Photo
 from worker.engines.scene import photos, views
 from worker.engines.scene.colmap import pycolmap
-from worker.engines.scene.masks import Kind, Mask
+from worker.engines.scene.masks import Kind, Mask, sparse
 from worker.engines.scene.poses import Model
 from worker.engines.scene.views import Array, Capture, View
 from worker.errors import InputError
 
 _CARVE = 72
 _MARGIN = 0.06
+_MOST_LEAN = 40.0
+"""Degrees between the floor's normal and the cameras' up: farther off, the plane is a wall or the cameras lay."""
 
 
 def build(
@@ -31,6 +33,7 @@ def build(
     kind: Kind,
     longest: int,
     tick: Callable[[float], None],
+    keep_floor: bool = False,
 ) -> Capture:
     """Undistort the registered photos, bring everything into the normalised frame and write it down.
 
@@ -41,8 +44,6 @@ def build(
     reconstruction = model.reconstruction
     by_name = {path.name: index for index, path in enumerate(paths)}
     images = sorted((reconstruction.images[i] for i in reconstruction.reg_image_ids()), key=lambda image: image.name)
-    if kind != "none":
-        images = [image for image in images if masks[by_name[image.name]] is not None]
     posed, alphas = [], []
     for number, image in enumerate(images):
         index = by_name[image.name]
@@ -57,10 +58,15 @@ def build(
             View(index, given[index].name, _pose(image), focal, centre, *size, _is_held_out(number, len(images)))
         )
         tick(0.8 * (number + 1) / len(images))
-    points, tracks = _points(reconstruction, images, posed, alphas, kind)
-    turn = _upright(posed)
+    points, tracks, others = _points(reconstruction, images, posed, alphas, kind)
+    turn, floor = _upright(posed, points if kind == "none" else others)
     posed, points = [_moved(view, turn, np.zeros(3), 1.0) for view in posed], points @ turn.T
-    low, high = _carved(posed, alphas, points) if kind != "none" else _sparse_box(posed, points)
+    if kind != "none":
+        low, high = _carved(posed, alphas, points)
+        if floor is not None and low[2] < floor < high[2]:
+            low[2] = floor
+    else:
+        low, high = _sparse_box(posed, points, floor, keep_floor)
     centre_, scale = (low + high) / 2, 2.0 / float((high - low).max())
     capture = Capture(
         tuple(_moved(view, np.eye(3), centre_, scale) for view in posed),
@@ -71,6 +77,7 @@ def build(
         tracks,
         float(reconstruction.compute_mean_reprojection_error()),
         model.method,
+        None if floor is None else float((floor - centre_[2]) * scale),
     )
     views.save(folder, capture)
     return capture
@@ -113,10 +120,11 @@ def _points(
     posed: list[View],
     alphas: list[Mask],
     kind: Kind,
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, npt.NDArray[np.int64], Array]:
     """Sparse points (N, 3) seen at least three times, with masks inside nearly all of them, and who saw which.
 
-    The second array (T, 2) holds pairs of a view's position in `posed` and a point's row.
+    The second array (T, 2) holds pairs of a view's position in `posed` and a point's row, the third the points (M, 3)
+    that masks left out.
     """
     kept = {i: p.xyz for i, p in reconstruction.points3D.items() if p.track.length() >= 3 and p.error < 2}
     points = np.array(list(kept.values()), np.float64).reshape(-1, 3)
@@ -132,7 +140,7 @@ def _points(
         for spot in image.points2D
         if spot.has_point3D() and spot.point3D_id in row_of
     ]
-    return points[good], np.array(tracks, np.int64).reshape(-1, 2)
+    return points[good], np.array(tracks, np.int64).reshape(-1, 2), points[~good]
 
 
 def _outside(view: View, alpha: Mask, points: Array) -> npt.NDArray[np.bool_]:
@@ -148,16 +156,28 @@ def _framed(view: View, points: Array) -> npt.NDArray[np.bool_]:
     return np.asarray((depth > 0) & (u >= 0) & (v >= 0) & (u < view.width) & (v < view.height))
 
 
-def _upright(posed: list[View]) -> Array:
-    """The rotation that brings the mean of the cameras' up to +z: people hold cameras level."""
+def _upright(posed: list[View], points: Array) -> tuple[Array, float | None]:
+    """The rotation that brings up to +z, and how high the floor lies after it, where `points` (N, 3) show one.
+
+    Up is the floor's normal, or without a floor the mean of the cameras' up: people hold cameras about level.
+    """
+    eyes = np.array([view.pose[:3, 3] for view in posed])
+    focus, reach = _focus(posed)
+    near = points[np.linalg.norm(points - focus, axis=1) < 0.75 * reach]
+    floor = sparse.find_floor(near, focus, eyes)
     up = -np.mean([view.pose[:3, 1] for view in posed], axis=0)
-    if np.linalg.norm(up) < 0.2:
-        return np.eye(3)
+    known = float(np.linalg.norm(up)) >= 0.2
+    if floor is not None and known and floor.normal @ up < np.cos(np.radians(_MOST_LEAN)) * np.linalg.norm(up):
+        floor = None
+    if floor is not None:
+        up = floor.normal
+    elif not known:
+        return np.eye(3), None
     z = up / np.linalg.norm(up)
     helper = np.eye(3)[int(np.argmin(np.abs(z)))]
     x = np.cross(helper, z)
     x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(z, x), z])
+    return np.stack([x, np.cross(z, x), z]), None if floor is None else floor.height
 
 
 def _moved(view: View, turn: Array, centre: Array, scale: float) -> View:
@@ -205,12 +225,16 @@ def _focus(posed: list[View]) -> tuple[Array, float]:
     return focus, float(np.linalg.norm(eyes - focus, axis=1).min())
 
 
-def _sparse_box(posed: list[View], points: Array) -> tuple[Array, Array]:
-    """Without masks: the bulk of the sparse points near to what the cameras look at."""
+def _sparse_box(posed: list[View], points: Array, floor: float | None, keep_floor: bool) -> tuple[Array, Array]:
+    """Without masks: the box of the piece of the sparse cloud that the cameras look at, down to the floor."""
     focus, reach = _focus(posed)
-    near = points[np.linalg.norm(points - focus, axis=1) < 0.6 * reach]
-    if len(near) < 50:
+    eyes = np.array([view.pose[:3, 3] for view in posed])
+    found, _ = sparse.on_object(points, focus, reach, eyes)
+    if found.sum() < 50:
         return focus - 0.5 * reach, focus + 0.5 * reach
-    low, high = np.percentile(near, [2, 98], axis=0)
+    low, high = np.percentile(points[found], [0.5, 99.5], axis=0)
     margin = 0.1 * (high - low).max()
-    return low - margin, high + margin
+    low, high = low - margin, high + margin
+    if floor is not None and floor < high[2]:
+        low[2] = floor - (margin if keep_floor else 0.0)
+    return low, high

@@ -1,17 +1,20 @@
-"""Stage `check`: refuse photos that cannot become a model, before anything costs."""
+"""Stage `check`: leave out photos that cannot be used, and refuse sets that cannot become a model, before it costs."""
 
 from worker.stages.base import Context
-from worker.stages.scene.work import photo_paths, scene_work
+from worker.stages.scene.work import scene_work
 
 
 def done(context: Context) -> bool:
     """True where an earlier entry passed."""
-    return bool(context.state.get("checked"))
+    return "usable" in context.state
 
 
 def run(context: Context) -> None:
-    """Raise InputError for too few, unreadable or all equal photos."""
-    from worker.engines.scene import photos
+    """Set which photos are used. Raises InputError for too few, unusable or all equal photos."""
+    from worker.engines.scene import intake, photos
 
-    photos.check(scene_work(context).photos, photo_paths(context))
-    context.state["checked"] = True
+    given = scene_work(context).photos
+    found = intake.inspect(given, photos.find(context.folder / "photos", len(given)))
+    for note in found.notes:
+        context.note(note)
+    context.state["usable"] = list(found.usable)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from worker.stages.base import Context
-from worker.stages.scene.work import photo_paths, scene_work, settings, teller
+from worker.stages.scene.work import photo_paths, scene_work, settings, teller, used_photos
 
 _KEEP_EVERY_S = 25.0
 
@@ -23,7 +23,8 @@ def run(context: Context) -> None:
 
     work, tell, paths = scene_work(context), teller(context), photo_paths(context)
     kind = context.state["masks"]
-    made = masks.load(context, paths)
+    made = masks.load(context)
+    given = used_photos(context)
     sizes = settings(context)
     folder = context.folder / "sparse"
     folder.mkdir(exist_ok=True)
@@ -31,16 +32,17 @@ def run(context: Context) -> None:
     if kind != "none":
         feature_masks = context.folder / "feature-masks"
         poses.feature_masks(feature_masks, paths, made)
-    task = poses.Task(work.photos, paths, feature_masks, folder, sizes, context.device == "cuda", work.seed)
+    task = poses.Task(given, paths, feature_masks, folder, sizes, context.device == "cuda", work.seed)
     context.restore("database", task.database)
     model = poses.solve(
         task, lambda share, words: tell(0.85 * share, words.capitalize()), _keeper(context, task.database)
     )
     capture = normalise.build(
-        context.folder, model, work.photos, paths, made, kind, sizes.photo_px, lambda share: tell(0.85 + 0.15 * share)
-    )
+        context.folder, model, given, paths, made, kind, sizes.photo_px, lambda share: tell(0.85 + 0.15 * share),
+        work.floor == "keep",
+    )  # fmt: skip
     context.state["registered"] = len(capture.views)
-    lost = [photo.name for photo, path in zip(work.photos, paths, strict=True) if path.name not in model.names]
+    lost = [photo.name for photo, path in zip(given, paths, strict=True) if path.name not in model.names]
     if lost:
         context.note(f"Not used, because they do not connect to the others: {', '.join(lost[:12])}.")
     context.checkpoint("views", context.folder / "views")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from snapforge.contracts.manifest import SceneWork
+from snapforge.contracts.manifest import Photo, SceneWork
 from worker.errors import BugError
 from worker.stages.base import Context
 
@@ -25,11 +25,18 @@ def settings(context: Context) -> "Settings":
     return lookup(scene_work(context).preset, context.device, context.reduced)
 
 
+def used_photos(context: Context) -> list[Photo]:
+    """The photos that the stage `check` let pass; from here on photo i is the i-th of these."""
+    given = scene_work(context).photos
+    return [given[index] for index in context.state["usable"]]
+
+
 def photo_paths(context: Context) -> list[Path]:
-    """Paths of the photos by number."""
+    """Paths of `used_photos`."""
     from worker.engines.scene.photos import find
 
-    return find(context.folder / "photos", len(scene_work(context).photos))
+    paths = find(context.folder / "photos", len(scene_work(context).photos))
+    return [paths[index] for index in context.state["usable"]]
 
 
 class Tell(Protocol):

@@ -1,23 +1,18 @@
-"""Which pixels show the object: the photos' own alpha, else GrabCut on a plain border, else no masks at all."""
+"""A plain background: a smooth sheet of colour fitted to the border, and GrabCut where the photo differs from it."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker.engines.scene.photos import Image, shrink
+from worker.engines.scene.masks import LEAST, MOST, Mask
+from worker.engines.scene.masks.grabcut import refine, without_specks
+from worker.engines.scene.photos import Image
 
-Kind = Literal["alpha", "grabcut", "none"]
-Mask = npt.NDArray[np.uint8]
-
-_CUT_PX = 512
 _BORDER = 0.035
 _PLAIN = 7.0
 """Grey levels: a border is plain when a smooth sheet of colour explains it this well."""
-_LEAST, _MOST = 0.004, 0.92
-"""Shares of the picture between which a mask is believed."""
 
 
 @dataclass(frozen=True)
@@ -63,49 +58,20 @@ def is_plain(sheet: Sheet) -> bool:
     return sheet.noise < _PLAIN and sheet.share > 0.8
 
 
-def choose(images: list[Image]) -> Kind:
-    """The kind of masks for a set of photos (H, W, 4): one kind for all of them, by a large majority."""
-    transparent = sum(bool((image[..., 3] < 128).mean() > _LEAST and (image[..., 3] > 128).any()) for image in images)
-    if transparent == len(images):
-        return "alpha"
-    plain = sum(is_plain(fit_sheet(shrink(image, 256)[..., :3])) for image in images)
-    return "grabcut" if plain >= 0.9 * len(images) else "none"
-
-
-def cut(image: Image) -> Mask | None:
-    """Cut the object of (H, W, 4) from its plain background: (H, W) of 0 or 255, or None where it cannot be told."""
-    small = np.ascontiguousarray(shrink(image, _CUT_PX)[..., :3])
-    sheet = fit_sheet(small)
-    away = np.abs(small - sheet.paint(*small.shape[:2])).max(2)
+def cut(small: Image) -> Mask | None:
+    """Cut the object of (H, W, 4) from its plain background: (H, W), or None where it cannot be told."""
+    rgb = np.ascontiguousarray(small[..., :3])
+    sheet = fit_sheet(rgb)
+    away = np.abs(rgb - sheet.paint(*rgb.shape[:2])).max(2)
     away = cv2.GaussianBlur(away, (0, 0), 0.7)
     sure, maybe = max(30.0, 6 * sheet.noise), max(12.0, 3.5 * sheet.noise)
-    labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
+    labels = np.full(rgb.shape[:2], cv2.GC_BGD, np.uint8)
     labels[cv2.dilate((away > maybe).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0] = cv2.GC_PR_BGD
     labels[away > maybe] = cv2.GC_PR_FGD
     labels[cv2.erode((away > sure).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = cv2.GC_FGD
-    if not (labels == cv2.GC_FGD).any() or not (labels == cv2.GC_BGD).any():
+    found = refine(rgb, labels, 2)
+    if found is None:
         return None
-    cv2.setRNGSeed(0)
-    cv2.grabCut(
-        small[..., ::-1].copy(), labels, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK
-    )
     # GrabCut's colour models know no light fall-off: what lies within the sheet's noise stays background.
-    object_ = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)) & (away > maybe * 0.6)
-    solid = _without_specks(object_.astype(np.uint8))
-    if not _LEAST < solid.mean() < _MOST:
-        return None
-    soft = cv2.resize(solid.astype(np.float32), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray((soft > 0.5) * 255, np.uint8)
-
-
-def _without_specks(mask: Mask) -> Mask:
-    """Drop islands under 2 % of the largest, and close pinholes of the same size as sensor noise."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    if count > 1:
-        keep = [index for index in range(1, count) if areas[index] >= 0.02 * areas[1:].max()]
-        mask = np.isin(labels, keep).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
-    small = [index for index, area in enumerate(stats[:, cv2.CC_STAT_AREA]) if index and area < 0.0003 * mask.size]
-    mask[np.isin(labels, small)] = 1
-    return mask
+    solid = without_specks(np.asarray(found & (away > maybe * 0.6), np.uint8))
+    return np.asarray(solid * np.uint8(255)) if LEAST < solid.mean() < MOST else None
