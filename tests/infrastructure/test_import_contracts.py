@@ -16,6 +16,7 @@ SEEDS = {
     "domain": ("snapforge/jobs/domain/life.py", "import snapforge.aws.s3"),
     "kit": ("snapforge/kit/money.py", "import botocore"),
     "boto3": ("snapforge/notifications/service.py", "import boto3"),
+    "httpx": ("snapforge/jobs/offers.py", "import httpx"),
     "identity-store": ("snapforge/http/answer.py", "import snapforge.identity.store"),
     "assets-store": ("snapforge/jobs/service.py", "import snapforge.assets.store"),
     "billing-store": ("snapforge/jobs/service.py", "import snapforge.billing.store"),

@@ -41,16 +41,13 @@ SERVED: dict[str, dict[ProviderName, Served]] = {
         "replicate": Served("black-forest-labs/flux-schnell", 3_000, False, most_steps=4, any_size=False),
         "huggingface": Served("black-forest-labs/FLUX.1-schnell", 3_000, True, most_steps=12, any_size=True),
     },
-    "flux2-klein": {
-        "huggingface": Served("black-forest-labs/FLUX.2-klein-4B", 9_000, True, most_steps=8, any_size=True),
-    },
+    "flux2-klein": {},
     "z-image-turbo": {
         "replicate": Served("prunaai/z-image-turbo", 5_000, True, most_steps=50, any_size=True),
-        "huggingface": Served("Tongyi-MAI/Z-Image-Turbo", 5_000, True, most_steps=12, any_size=True),
     },
     "snapforge-demo": {},
 }
-"""`snapforge-demo` is ours alone."""
+"""Only what takes our sizes, steps and seeds by a documented request. `snapforge-demo` is ours alone."""
 
 
 def served(parameters: ImageParameters, provider: str) -> Served | None:

@@ -1,0 +1,29 @@
+"""A provider's bytes to a picture of ours: decoded, measured, written anew, so that nothing else comes along."""
+
+import io
+
+from snapforge.providers import base
+from snapforge.providers.base import Wish
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+
+def png(name: str, data: bytes, wish: Wish) -> bytes:
+    """The picture as an RGB PNG without metadata. ProviderError where it is no picture, or not of the wished size."""
+    from PIL import Image
+
+    try:
+        # The header first: no pixel is allocated for a size that nobody asked for.
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            size = opened.size
+            if size == (wish.width, wish.height):
+                pixels = opened.convert("RGB")
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise base.wrong_answer(name, f"no picture: {error!r}") from error
+    if size != (wish.width, wish.height):
+        raise base.wrong_answer(name, f"{size[0]}x{size[1]}, not {wish.width}x{wish.height}")
+    fresh = Image.new("RGB", size)
+    fresh.paste(pixels)
+    out = io.BytesIO()
+    fresh.save(out, "PNG")
+    return out.getvalue()
