@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from snapforge.contracts.manifest import Manifest, Work
-from snapforge.contracts.results import Role, SceneQuality
+from snapforge.contracts.results import LoraQuality, Role, SceneQuality
 
 Device = Literal["cuda", "cpu"]
 
@@ -28,6 +28,8 @@ class Context(Protocol):
     """Small JSON-able facts that later stages need; saved with every checkpoint, back after a re-entry."""
     quality: SceneQuality | None
     """Set by the scene's last stages; goes into the result, a partial one too."""
+    lora: LoraQuality | None
+    """The same, of a training."""
     interrupted: threading.Event
     """Set when the process has to stop soon: at SIGTERM and at the deadline."""
 

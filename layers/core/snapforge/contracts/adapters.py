@@ -11,6 +11,9 @@ MAX_RANK = 32
 MAX_BLENDED = 4
 """Adapters in one picture."""
 MAX_WEIGHT = 2.0
+MIN_PHOTOS = 5
+MAX_PHOTOS = 20
+"""Photos that a training takes."""
 
 Family = Literal["flux1", "flux2"]
 """Models of one family and one architecture share adapters; the file's shapes decide in the end."""

@@ -43,8 +43,14 @@ class SceneWork(Contract):
 
     kind: Literal["scene"] = "scene"
     photos: tuple[Photo, ...]
-    preset: Literal["draft", "standard"]
+    preset: Literal["draft", "standard", "high"]
     usdz: bool = True
+    longest_side_m: float | None = None
+    """The object's real longest side in metres, where the customer knows it."""
+    floor: Literal["crop", "keep"] = "crop"
+    """Whether the plane that the object stands on is cut off."""
+    compression: Literal["none", "draco"] = "none"
+    """Of the GLB's geometry."""
     seed: int = 0
 
 
@@ -62,10 +68,14 @@ class LoraWork(Contract):
     """What kind of thing it is: `vase`, `dog`, `person`."""
     rank: int = Field(ge=1, le=MAX_RANK)
     steps: int
+    learning_rate: float
     size: int
     """Pixels: photos are brought to about size x size, in their own aspect ratio."""
     sample_prompts: tuple[str, ...] = ()
     """For the grid; the trigger is in them."""
+    sample_steps: int
+    guidance: float
+    """Of the samples: the model's own values."""
     seed: int = 0
 
 

@@ -1,0 +1,41 @@
+"""Adapters of a model that is not compiled: each in a slot of its own rank, loaded when first asked for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from snapforge.contracts.adapters import MAX_BLENDED
+from worker.engines.image.adapters.use import Adapter, load
+
+
+class LooseRack:
+    """Keeps the MAX_BLENDED adapters that were used last."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+        self._kept: list[str] = []
+        """The contents (sha256) in memory, the one used last at the end; also their names in peft."""
+
+    def activate(self, wanted: Sequence[Adapter]) -> None:
+        """Make exactly these work."""
+        needed = {adapter.sha256 for adapter in wanted}
+        for adapter in wanted:
+            if adapter.sha256 not in self._kept:
+                self._make_room(needed)
+                load(self._pipeline, adapter, adapter.sha256, in_place=False)
+            else:
+                self._kept.remove(adapter.sha256)
+            self._kept.append(adapter.sha256)
+        self._pipeline.enable_lora()
+        self._pipeline.set_adapters([adapter.sha256 for adapter in wanted], [adapter.weight for adapter in wanted])
+
+    def deactivate(self) -> None:
+        """Make none work."""
+        if self._kept:
+            self._pipeline.disable_lora()
+
+    def _make_room(self, needed: set[str]) -> None:
+        if len(self._kept) < MAX_BLENDED:
+            return
+        idle = next(content for content in self._kept if content not in needed)
+        self._pipeline.delete_adapters(idle)
+        self._kept.remove(idle)

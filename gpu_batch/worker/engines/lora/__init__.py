@@ -1,0 +1,1 @@
+"""Training LoRA adapters of the FLUX family, with diffusers and peft."""

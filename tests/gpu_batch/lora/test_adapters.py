@@ -1,0 +1,99 @@
+"""Adapters in use: pictures differ with one, are the base's exactly without, and adapters blend and swap."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.gpu_batch.lora.trained import Trained
+from worker.engines.image.adapters import Adapter, Adapters
+from worker.engines.lora import base_model
+from worker.errors import InputError
+
+pytestmark = pytest.mark.part("JOB-9")
+
+
+def draw(pipeline: Any) -> npt.NDArray[np.uint8]:
+    """One small picture, always of the same noise."""
+    import torch
+
+    with torch.inference_mode():
+        picture = pipeline(
+            prompt="a photo of zwq ball", width=64, height=64, num_inference_steps=2, guidance_scale=0.0,
+            generator=torch.Generator("cpu").manual_seed(3),
+        ).images[0]  # fmt: skip
+    return np.asarray(picture)
+
+
+class Drawer:
+    """A pipeline with its adapters."""
+
+    def __init__(self, model: Path, *, compiled: bool = False) -> None:
+        self.pipeline = base_model.load(model, "cpu", only="all")
+        self.adapters = Adapters(self.pipeline, compiled=compiled)
+
+    def draw(self, wanted: Sequence[Adapter]) -> npt.NDArray[np.uint8]:
+        """A picture with these adapters."""
+        self.adapters.use(wanted)
+        return draw(self.pipeline)
+
+
+@pytest.fixture(scope="module")
+def base(weights: Path) -> npt.NDArray[np.uint8]:
+    """What the model draws without ever having seen an adapter."""
+    return draw(base_model.load(weights / "flux-schnell", "cpu", only="all"))
+
+
+@pytest.fixture
+def drawer(weights: Path) -> Drawer:
+    """A fresh pipeline."""
+    return Drawer(weights / "flux-schnell")
+
+
+class TestUse:
+    def test_pictures_differ_with_it_and_are_the_base_without(
+        self, drawer: Drawer, base: npt.NDArray[np.uint8], trained: Trained
+    ) -> None:
+        """With, at weight 0, without, and with again."""
+        with_it = drawer.draw([trained.at(1.0)])
+        assert (with_it != base).mean() > 0.2
+        assert (drawer.draw([trained.at(0.0)]) == base).all()
+        assert (drawer.draw([]) == base).all()
+        assert (drawer.draw([trained.at(1.0)]) == with_it).all()
+
+    def test_two_blend_by_their_weights(self, drawer: Drawer, trained: Trained, other: Trained) -> None:
+        """The blend is neither of them, does not depend on what was drawn before, and weights count."""
+        first, second = drawer.draw([trained.at(1.0)]), drawer.draw([other.at(1.0)])
+        both = drawer.draw([trained.at(1.0), other.at(1.0)])
+        assert (both != first).any()
+        assert (both != second).any()
+        assert (drawer.draw([trained.at(1.0), other.at(0.4)]) != both).any()
+        assert (drawer.draw([trained.at(1.0), other.at(1.0)]) == both).all()
+        assert (drawer.draw([trained.at(1.0), other.at(0.0)]) == first).all()
+
+    @pytest.mark.parametrize("compiled", [False, True])
+    def test_more_adapters_than_slots_take_turns(
+        self, weights: Path, trained: Trained, other: Trained, compiled: bool
+    ) -> None:
+        """Five contents in four slots: the first comes back as it was."""
+        drawer = Drawer(weights / "flux-schnell", compiled=compiled)
+        first = drawer.draw([trained.at(1.0)])
+        for number in range(4):
+            drawer.draw([Adapter(f"copy{number}", f"content{number}", other.path, 1.0)])
+        assert (drawer.draw([trained.at(1.0)]) == first).all()
+
+    def test_what_cannot_be_used_is_refused_and_the_rest_goes_on(
+        self, drawer: Drawer, base: npt.NDArray[np.uint8], trained: Trained, tmp_path: Path
+    ) -> None:
+        broken = tmp_path / "broken.safetensors"
+        broken.write_bytes(trained.path.read_bytes()[:2000])
+        with pytest.raises(InputError, match="cannot be read"):
+            drawer.draw([Adapter("broken", "0", broken, 1.0)])
+        with pytest.raises(InputError, match="asked for twice"):
+            drawer.draw([trained.at(1.0), trained.at(0.5)])
+        with pytest.raises(InputError, match="5 LoRAs were asked for; 4 can be blended"):
+            drawer.adapters.use([Adapter(str(number), str(number), trained.path, 1.0) for number in range(5)])
+        assert (drawer.draw([]) == base).all()
