@@ -1,12 +1,15 @@
 """AWS Batch: submit, look, terminate."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from snapforge.aws import settings
 from snapforge.aws.clients import client
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.literals import JobStatusType
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,34 @@ def submit(*, name: str, queue: str, definition: str, share: str, environment: d
         propagateTags=True,
     )
     return answer["jobId"]
+
+
+def submit_worker(*, name: str, queue: str, definition: str) -> str:
+    """Submit a job that is nobody's share, all as its definition says, to a queue without a policy; Batch's id."""
+    prefix = settings.get("BATCH_PREFIX")
+    answer = client("batch").submit_job(
+        jobName=name,
+        jobQueue=prefix + queue,
+        jobDefinition=prefix + definition,
+        tags={"job": name},
+        propagateTags=True,
+    )
+    return answer["jobId"]
+
+
+OPEN: "tuple[JobStatusType, ...]" = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+
+
+def unfinished(queue: str) -> dict[str, str]:
+    """Status by id of all jobs of a queue that have not ended. A job that was just submitted may be missing."""
+    pages = client("batch").get_paginator("list_jobs")
+    name = settings.get("BATCH_PREFIX") + queue
+    return {
+        found["jobId"]: status
+        for status in OPEN
+        for page in pages.paginate(jobQueue=name, jobStatus=status)
+        for found in page["jobSummaryList"]
+    }
 
 
 def describe(job_id: str) -> BatchJob | None:

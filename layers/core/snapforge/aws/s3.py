@@ -1,6 +1,7 @@
 """Objects in S3, addressed as `s3://bucket/key`."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,16 +34,33 @@ def put(uri: str, body: bytes, media_type: str, *, cache: str = "", download_nam
     client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type, **more)
 
 
-def exists(uri: str) -> bool:
-    """Whether there is such an object."""
+def put_first(uri: str, body: bytes, media_type: str) -> bool:
+    """Write an object unless there is one; False where there is."""
     bucket, key = split(uri)
     try:
-        client("s3").head_object(Bucket=bucket, Key=key)
+        client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type, IfNoneMatch="*")
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+        # 409: somebody writes it at this moment.
+        if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
             return False
         raise
     return True
+
+
+def exists(uri: str) -> bool:
+    """Whether there is such an object."""
+    return modified(uri) is not None
+
+
+def modified(uri: str) -> datetime | None:
+    """When an object was last written, by S3's clock; None when there is none."""
+    bucket, key = split(uri)
+    try:
+        return client("s3").head_object(Bucket=bucket, Key=key)["LastModified"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+            return None
+        raise
 
 
 def copy(source: str, target: str, *, media_type: str, cache: str) -> None:

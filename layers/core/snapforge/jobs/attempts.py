@@ -1,6 +1,5 @@
 """Attempts: what the engine says of one, telling the workflow how it ended, stopping its work."""
 
-import json
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -9,7 +8,7 @@ from snapforge.aws import batch, s3, settings, states, tables
 from snapforge.aws.batch import BatchJob
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import Result
-from snapforge.jobs import store
+from snapforge.jobs import store, tickets
 from snapforge.jobs.domain import failures
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.store import AttemptRow
@@ -39,18 +38,30 @@ def tell(row: AttemptRow, outcome: Outcome) -> bool:
 
 def claimant(row: AttemptRow) -> str | None:
     """The Batch id that owns the attempt, by claim.json; None before a worker began."""
-    text = s3.find(row_prefix(row) + "claim.json")
-    return str(json.loads(text)["batch_job_id"]) if text else None
+    return tickets.claimant(row_prefix(row))
 
 
 def truth(row: AttemptRow, now: datetime) -> Outcome | None:
     """How an attempt ended by the engine's own truth, whoever told or did not; None while it may still work.
 
-    A result in S3 counts before all else; then Batch's word on the job that claimed the attempt.
+    A result in S3 counts before all else; then whether who claimed the attempt still works, by Batch's word.
     """
     result_uri = row_prefix(row) + "result.json"
     if s3.exists(result_uri):
         return Outcome(outcome="done", result_uri=result_uri)
+    return _batch_truth(row, now) if row.route is None else _ticket_truth(row, now)
+
+
+def _ticket_truth(row: AttemptRow, now: datetime) -> Outcome | None:
+    owner = claimant(row)
+    if owner is None:
+        sent = row.sent_at is not None or now - row.dispatched_at < SETTLING
+        return None if sent else _failed(_lost("Its ticket was never sent."))
+    failure = tickets.lost(row_prefix(row), owner, now)
+    return _failed(failure) if failure else None
+
+
+def _batch_truth(row: AttemptRow, now: datetime) -> Outcome | None:
     young = now - row.dispatched_at < SETTLING
     batch_ids = sorted(row.batch_ids or ())
     if not batch_ids:
@@ -77,20 +88,28 @@ def read_result(uri: str | None, job_id: str, run: int, attempt: int) -> Result 
     return result if (result.job_id, result.run, result.attempt) == (job_id, run, attempt) else None
 
 
-def stop_work(job_id: str, run: int) -> None:
-    """Stop what works on a run that has ended, and let its workflow end. Done twice, it changes nothing."""
+def stop_work(job_id: str, run: int, *, late: bool = False) -> None:
+    """Stop what works on a run that has ended, and let its workflow end. Done twice, it changes nothing.
+
+    late: it ran out of its time. Then the warm worker that was at it is ended too: it could not finish a picture in
+    half an hour, and what else it has begun goes on elsewhere.
+    """
     for row in store.attempts_of(job_id, run):
         if row.outcome is not None and row.outcome.outcome != "gone":
             continue
         stands = tables.retried(lambda row=row: store.close(row, GONE, clock.now()))  # type: ignore[misc]
-        for batch_id in row.batch_ids or ():
-            batch.terminate(batch_id, "the job has ended")
+        give_up(row, "the job has ended")
+        if late and row.owner and row.started_at:
+            batch.terminate(row.owner, "a picture did not end in its time")
         states.answer(row.task_token, stands.model_dump(mode="json"))
 
 
-def work_ids(row: AttemptRow) -> list[str]:
-    """Batch's ids of an attempt."""
-    return sorted(row.batch_ids or ())
+def give_up(row: AttemptRow, reason: str) -> None:
+    """Whoever works on an attempt may stop. A warm worker goes on: it has other tickets."""
+    if row.route is not None:
+        tickets.renounce(row_prefix(row))
+    for batch_id in sorted(row.batch_ids or ()):
+        batch.terminate(batch_id, reason)
 
 
 def _failed(failure: Failure) -> Outcome:

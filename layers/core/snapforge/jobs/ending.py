@@ -134,7 +134,13 @@ def _end_run(job: JobRow, end: _End) -> None:
     elif (open_attempt := store.find_attempt(job.id, int(job.run), int(job.attempt))) is not None:
         spent = receipts.of_times(int(job.attempt), open_attempt.started_at, open_attempt.ended_at or now)
         job.spent = [*job.spent, *([spent] if spent else [])]
-    job.receipt = receipts.total(job.spent, attempts=int(job.attempt), credits=int(job.credits), charged=end.charged)
+    job.receipt = receipts.total(
+        job.spent,
+        attempts=int(job.attempt),
+        credits=int(job.credits),
+        charged=end.charged,
+        priority=job.parameters.priority,
+    )
     tx = tables.Transaction()
     # First, because the job's row keeps the ids.
     job.results = _results(end, _register(tx, job, end))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from snapforge.aws import bus, outbox, states
+from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import attempts, events
 from snapforge.jobs.store import Outbox
 from snapforge.jobs.workflow import RunRef, execution_name
@@ -22,7 +23,9 @@ def publish(event: Event) -> None:
         states.start(execution_name(ref.job_id, ref.run, 0), ref.model_dump())
         return
     if event.type in events.STOPPING:
-        attempts.stop_work(event.data["job_id"], event.data["run"])
+        failure = event.data.get("failure") or {}
+        late = failure.get("category") == FailureCategory.deadline
+        attempts.stop_work(event.data["job_id"], event.data["run"], late=late)
     bus.publish(event)
 
 

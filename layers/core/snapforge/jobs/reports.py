@@ -3,11 +3,15 @@
 import json
 import re
 from contextlib import suppress
+from datetime import datetime
+
+from pynamodb.expressions.update import Action
 
 from snapforge.aws import states, tables
 from snapforge.contracts.reports import REPORT, Done, Failed, Progress
+from snapforge.contracts.tickets import Ticket
 from snapforge.jobs import attempts, store
-from snapforge.jobs.domain import deadlines, life
+from snapforge.jobs.domain import deadlines, failures, fleet, life, places
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.domain.progress import Told
 from snapforge.jobs.domain.progress import floor as floor_of
@@ -15,6 +19,8 @@ from snapforge.jobs.store import AttemptRow, JobRow, ProgressRow
 from snapforge.jobs.workflow import Outcome
 from snapforge.kit import clock
 
+MOST_AT_WORK = 100
+"""Attempts that one warm worker may have begun; a micro-batch has a dozen."""
 _BATCH_NAME = re.compile(r"(job_[0-9A-Z]{26})-(\d+)-(\d+)")
 
 
@@ -22,9 +28,11 @@ def take_report(text: str) -> None:
     """One message of the queue `reports`. pydantic's ValidationError when it is none: it goes to the dead letters."""
     report = REPORT.validate_json(text)
     row = store.find_attempt(report.job_id, report.run, report.attempt)
-    if row is None or not _ours(row, report.batch_job_id):
+    if row is None:
         return
-    if isinstance(report, Progress):
+    if not _ours(row, report):
+        _stranger(row, report)
+    elif isinstance(report, Progress):
         _progressed(row, report)
     elif row.outcome is not None:
         # Told before, perhaps by this very message: the workflow may not have heard it.
@@ -35,7 +43,11 @@ def take_report(text: str) -> None:
 
 def take_batch_state(text: str) -> None:
     """A `Batch Job State Change` event of an ended job, a minute after it. Covers workers that died without a word."""
-    found = _BATCH_NAME.fullmatch(json.loads(text)["detail"].get("jobName", ""))
+    detail = json.loads(text)["detail"]
+    if detail.get("jobName") == fleet.WORKER:
+        _worker_ended(detail["jobId"])
+        return
+    found = _BATCH_NAME.fullmatch(detail.get("jobName", ""))
     row = store.find_attempt(found[1], int(found[2]), int(found[3])) if found else None
     if row is None or row.outcome is not None:
         return
@@ -45,14 +57,51 @@ def take_batch_state(text: str) -> None:
         attempts.tell(row, ended)
 
 
-def _ours(row: AttemptRow, batch_id: str) -> bool:
-    """Whether the Batch job works for this attempt. A fast worker reports before Dispatch has noted its id."""
-    if batch_id in (row.batch_ids or ()):
+def take_dead_ticket(text: str) -> None:
+    """A ticket that was given out five times and never done with. pydantic's ValidationError when it is none.
+
+    One that nobody has begun fails its attempt. One that somebody is at is a double: the sweeper watches the attempt.
+    """
+    ticket = Ticket.model_validate_json(text)
+    row = store.find_attempt(ticket.job_id, ticket.run, ticket.attempt)
+    if row is None or row.outcome is not None:
+        return
+    ended = attempts.truth(row, clock.now())
+    if ended is None and attempts.claimant(row) is None:
+        ended = Outcome(outcome="failed", failure=failures.undelivered())
+    if ended is not None:
+        attempts.tell(row, ended)
+
+
+def _worker_ended(batch_id: str) -> None:
+    """What a warm worker had begun and not told of is given to others."""
+    for at in store.in_place(places.worker(batch_id), most=MOST_AT_WORK):
+        row = tables.find(AttemptRow, at.pk, at.sk)
+        ended = attempts.truth(row, clock.now()) if row is not None and row.outcome is None else None
+        if row is not None and ended is not None:
+            attempts.tell(row, ended)
+
+
+def _ours(row: AttemptRow, report: Progress | Done | Failed) -> bool:
+    """Whether the reporter works for this attempt. A fast worker reports before Dispatch has noted its id."""
+    if report.batch_job_id in (row.batch_ids or ()) or report.batch_job_id == row.owner:
         return True
-    if attempts.claimant(row) != batch_id:
+    if attempts.claimant(row) != report.batch_job_id:
         return False
-    store.change_open_attempt(row, AttemptRow.batch_ids.add({batch_id}))
+    if row.route is None:
+        store.change_open_attempt(row, AttemptRow.batch_ids.add({report.batch_job_id}))
+    else:
+        store.change_open_attempt(row, AttemptRow.owner.set(report.batch_job_id))
+        row.owner = report.batch_job_id
     return True
+
+
+def _stranger(row: AttemptRow, report: Progress | Done | Failed) -> None:
+    """Another worker met the claim of a silent one. Its word is a hint: what it tells is looked up."""
+    if isinstance(report, Failed) and row.route is not None and row.outcome is None:
+        ended = attempts.truth(row, clock.now())
+        if ended is not None:
+            attempts.tell(row, ended)
 
 
 def _progressed(row: AttemptRow, report: Progress) -> None:
@@ -105,7 +154,7 @@ def _begin(row: AttemptRow, told: Told) -> None:
         tx.put(_progress(job, row, told, floor_of(earlier)), failed=lambda _: tables.Stale())
         tx.update(
             AttemptRow(row.pk, row.sk),
-            [AttemptRow.started_at.set(now)],
+            _started(row, now),
             AttemptRow.pk.exists() & AttemptRow.outcome.does_not_exist(),
             failed=_Ended,
         )
@@ -113,6 +162,13 @@ def _begin(row: AttemptRow, told: Told) -> None:
             tx.commit()
 
     tables.retried(write)
+
+
+def _started(row: AttemptRow, now: datetime) -> list[Action]:
+    actions: list[Action] = [AttemptRow.started_at.set(now)]
+    if row.place is not None and row.owner is not None:
+        actions += [AttemptRow.place.set(places.worker(row.owner)), AttemptRow.placed_at.set(now)]
+    return actions
 
 
 class _Ended(Exception):

@@ -5,25 +5,29 @@ from typing import TYPE_CHECKING
 from snapforge.kit.door import door
 
 if TYPE_CHECKING:
+    from snapforge.jobs.dispatching import dispatch
     from snapforge.jobs.ending import cancel_job, settle
+    from snapforge.jobs.keeping import keep_workers
     from snapforge.jobs.ordering import create_job, retry_job
     from snapforge.jobs.previews import get_preview, preview_job
     from snapforge.jobs.publishing import publish_outbox
     from snapforge.jobs.reading import get_job, list_jobs
-    from snapforge.jobs.reports import take_batch_state, take_report
-    from snapforge.jobs.steps import check, classify, dispatch
+    from snapforge.jobs.reports import take_batch_state, take_dead_ticket, take_report
+    from snapforge.jobs.steps import check, classify
     from snapforge.jobs.sweeping import sweep
 else:
     __getattr__ = door(
         __name__,
         {
+            "dispatching": ("dispatch",),
             "ending": ("cancel_job", "settle"),
+            "keeping": ("keep_workers",),
             "ordering": ("create_job", "retry_job"),
             "previews": ("get_preview", "preview_job"),
             "publishing": ("publish_outbox",),
             "reading": ("get_job", "list_jobs"),
-            "reports": ("take_batch_state", "take_report"),
-            "steps": ("check", "classify", "dispatch"),
+            "reports": ("take_batch_state", "take_dead_ticket", "take_report"),
+            "steps": ("check", "classify"),
             "sweeping": ("sweep",),
         },
     )
@@ -36,6 +40,7 @@ __all__ = [
     "dispatch",
     "get_job",
     "get_preview",
+    "keep_workers",
     "list_jobs",
     "preview_job",
     "publish_outbox",
@@ -43,5 +48,6 @@ __all__ = [
     "settle",
     "sweep",
     "take_batch_state",
+    "take_dead_ticket",
     "take_report",
 ]

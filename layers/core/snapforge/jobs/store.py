@@ -6,12 +6,18 @@ Access patterns                                    key
   a preview of an org                              pk org#<org>    sk preview#<preview>
   an attempt, when a worker reports                pk job#<job>    sk attempt#<run>#<attempt>
   unfinished jobs that are due for a look          index `deadline`: deadline_shard, deadline_at
+  attempts that wait in a queue of tickets,        index `place`: place images-<priority>, placed_at
+    oldest first: depth, age, position
+  attempts that a warm worker is at                index `place`: place worker-<Batch id>
+  what the keeper of workers has last decided      pk fleet#images  sk fleet
   idempotency record                               pk idem#<org>#…
   outbox                                           pk outbox#<event>, index `unsent`
 
 The job row is the truth about a run. Every decision on it is written on the condition that its `version` is the one
 that was read. Progress is an item of its own, written often and without conditions on the job; it lives from a
 worker's first report to the end of the run, so that a late report finds nothing to change.
+
+A queue's partition of `place` takes a thousand changes a second, 500 pictures: far beyond what workers draw.
 """
 
 from collections.abc import Iterator
@@ -32,7 +38,7 @@ from pynamodb.constants import STRING
 from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
 from snapforge.aws import idempotency, outbox, tables
 from snapforge.contracts.reports import FailureCategory
@@ -93,6 +99,18 @@ class DeadlineIndex(GlobalSecondaryIndex["JobRow"]):  # type: ignore[no-untyped-
     deadline_at = Moment(range_key=True)
 
 
+class PlaceIndex(GlobalSecondaryIndex["AttemptRow"]):  # type: ignore[no-untyped-call]
+    """Open attempts without a Batch job of their own, by where they are and since when."""
+
+    class Meta:
+        index_name = "place"
+        # `cls`, because a query of one kind of row filters by it.
+        projection = IncludeProjection(["cls", "drawing_ms"])
+
+    place = UnicodeAttribute(hash_key=True)
+    placed_at = Moment(range_key=True)
+
+
 class JobsRow(tables.Row):
     """The base of this table's rows."""
 
@@ -126,6 +144,8 @@ class JobRow(JobsRow, discriminator="Job"):
     quoted = BooleanAttribute()
     predicted_seconds = NumberAttribute()
     queued_at = Moment()
+    queued_since = Moment(null=True)
+    """When the current attempt came into its queue of tickets; its position is counted from there."""
     started_at = Moment(null=True)
     ended_at = Moment(null=True)
     deadline = Moment(null=True)
@@ -195,10 +215,32 @@ class AttemptRow(JobsRow, discriminator="Attempt"):
     task_token = UnicodeAttribute()
     batch_ids = UnicodeSetAttribute(null=True)
     """Batch's ids of it: more than one after a doubled dispatch; the one in claim.json works, the others leave."""
+    route = UnicodeAttribute(null=True)
+    """Who draws it, by `routing`; absent for what is a Batch job of its own."""
+    sent_at = Moment(null=True)
+    """When its ticket was on the queue."""
+    owner = UnicodeAttribute(null=True)
+    """Who holds the claim of a ticket: the warm worker's Batch id. It may work for others too."""
+    drawing_ms = NumberAttribute(null=True)
+    place = UnicodeAttribute(null=True)
+    placed_at = Moment(null=True)
+    """In the index `place` until it ends."""
     dispatched_at = Moment()
     started_at = Moment(null=True)
     ended_at = Moment(null=True)
     outcome = Typed[Outcome](Outcome, null=True)
+    by_place = PlaceIndex()
+
+
+class FleetRow(JobsRow, discriminator="Fleet"):
+    """The keeper's last decision: written before workers are submitted, so that nobody decides the same again."""
+
+    version = NumberAttribute(default=0)
+    promised = NumberAttribute(default=0)
+    """Workers that were decided on then."""
+    promised_at = Moment(null=True)
+    batch_ids = UnicodeSetAttribute(null=True)
+    """Those of them that were submitted."""
 
 
 class PreviewRow(JobsRow, discriminator="Preview"):
@@ -305,6 +347,26 @@ def due(now: datetime, most: int) -> Iterator[tuple[str, str]]:
             yield row.pk, row.sk
 
 
+def in_place(place: str, until: datetime | None = None, *, most: int) -> list[AttemptRow]:
+    """Attempts in a place, longest there first, at most `most`: keys, placed_at, drawing_ms. One Query of an index."""
+    upto = AttemptRow.placed_at <= until if until else None
+    return list(AttemptRow.by_place.query(place, upto, limit=most))
+
+
+def fleet() -> FleetRow:
+    """What the keeper decided last; a new row where it never did. One GetItem."""
+    return tables.find(FleetRow, "fleet#images", "fleet") or FleetRow("fleet#images", "fleet")
+
+
+def promise(row: FleetRow, workers: int, at: datetime) -> None:
+    """Write that `workers` will be submitted; Stale when somebody has decided since `row` was read."""
+    condition = FleetRow.version == row.version if row.version else FleetRow.pk.does_not_exist()
+    row.version, row.promised, row.promised_at, row.batch_ids = row.version + 1, workers, at, None
+    tx = tables.Transaction()
+    tx.put(row, condition, failed=lambda _: tables.Stale())
+    tx.commit()
+
+
 def put_changed(tx: tables.Transaction, job: JobRow) -> None:
     """Add the changed job to `tx`; Stale at commit when it is no longer the one that was read."""
     before = job.version
@@ -323,7 +385,12 @@ def close(row: AttemptRow, outcome: Outcome, at: datetime) -> Outcome:
     """Note how an attempt ended, unless that is known already; returns what stands. The first to tell is believed."""
     try:
         row.update(
-            actions=[AttemptRow.outcome.set(outcome), AttemptRow.ended_at.set(at)],
+            actions=[
+                AttemptRow.outcome.set(outcome),
+                AttemptRow.ended_at.set(at),
+                AttemptRow.place.remove(),
+                AttemptRow.placed_at.remove(),
+            ],
             condition=AttemptRow.pk.exists() & AttemptRow.outcome.does_not_exist(),
         )
     except UpdateError as error:

@@ -82,6 +82,36 @@ def of_batch(status: str, exit_code: int | None, reason: str) -> Failure:
     )
 
 
+def of_worker(status: str, exit_code: int | None, reason: str) -> Failure:
+    """What the end of a warm worker means for what it had claimed.
+
+    Nobody knows which of its requests ended it, if any did: each is tried again, alone in its own attempt.
+    """
+    failure = of_batch(status, exit_code, reason)
+    if failure.category in RETRIED:
+        return failure
+    return worker_lost(f"it ended with exit code {exit_code}" if exit_code is not None else f"Batch says {status}")
+
+
+def worker_lost(why: str) -> Failure:
+    """Whoever had claimed the attempt does not work on it any more."""
+    return Failure(
+        category=FailureCategory.transient,
+        code="worker_lost",
+        message=f"The machine that did the work was lost ({why}).",
+    )
+
+
+def undelivered() -> Failure:
+    """The ticket was given out again and again, and nobody began."""
+    return Failure(
+        category=FailureCategory.transient,
+        code="ticket_undelivered",
+        message="No machine could take up the work.",
+        fix="Retry the job in a few minutes.",
+    )
+
+
 def of_caught(error: str) -> Failure:
     """What an error means that Step Functions caught around Dispatch."""
     if error == "States.Timeout":

@@ -1,8 +1,11 @@
-"""What a job cost the house: GPU seconds times the instance's price, in millionths of a US dollar."""
+"""What a job cost the house, in millionths of a US dollar: GPU seconds times the instance's price, or a provider's."""
 
 from datetime import datetime
 
+from pydantic import Field
+
 from snapforge.contracts.results import Usage
+from snapforge.jobs.domain.orders.priority import Priority
 from snapforge.kit.schema import Schema
 
 HOUR = 3600
@@ -29,6 +32,8 @@ class Spent(Schema):
     interruptions: int
     cost_micro_usd: int | None = None
     """None where the instance is unknown."""
+    provider: str | None = None
+    """Who drew it instead of a machine of ours."""
 
 
 class Receipt(Schema):
@@ -39,16 +44,29 @@ class Receipt(Schema):
     instances: list[str]
     interruptions: int
     attempts: int
+    priority: Priority = "standard"
     credits: int
-    """The price, as held."""
+    """The price, as held: for `rush` twice the list price."""
     charged: int
     released: int
     cost_micro_usd: int | None = None
-    """What the machines cost us; absent where part of it is unknown."""
+    """What machines and providers cost us; absent where part of it is unknown."""
+    providers: list[str] = Field(default_factory=list)
+    """Who else drew for it, also where that failed."""
 
 
 def of_usage(attempt: int, usage: Usage) -> Spent:
-    """From what a worker wrote into its result."""
+    """From what a worker, or whoever drew for us, wrote into its result."""
+    if usage.provider is not None:
+        return Spent(
+            attempt=attempt,
+            seconds=0.0,
+            device="provider",
+            instance="none",
+            interruptions=usage.interruptions,
+            cost_micro_usd=usage.cost_micro_usd,
+            provider=usage.provider,
+        )
     return _spent(attempt, usage.compute_seconds, usage.device, usage.instance_type, usage.interruptions)
 
 
@@ -59,16 +77,18 @@ def of_times(attempt: int, started: datetime | None, ended: datetime | None) -> 
     return _spent(attempt, max(0.0, (ended - started).total_seconds()), "unknown", "unknown", 1)
 
 
-def total(spent: list[Spent], *, attempts: int, credits: int, charged: int) -> Receipt:
+def total(spent: list[Spent], *, attempts: int, credits: int, charged: int, priority: Priority = "standard") -> Receipt:
     """Of a whole run."""
     costs = [part.cost_micro_usd for part in spent]
     known = [cost for cost in costs if cost is not None]
     return Receipt(
         gpu_seconds=round(sum(part.seconds for part in spent), 3),
-        instances=sorted({part.instance for part in spent}),
+        instances=sorted({part.instance for part in spent if part.provider is None}),
+        providers=sorted({part.provider for part in spent if part.provider is not None}),
         interruptions=sum(part.interruptions for part in spent),
         attempts=attempts,
         cost_micro_usd=sum(known) if len(known) == len(costs) else None,
+        priority=priority,
         credits=credits,
         charged=charged,
         released=credits - charged,
