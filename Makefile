@@ -52,7 +52,7 @@ test-local: ## The local region and faults
 	$(PYTEST) tests/local -m "not full" -n 2 --dist loadfile
 
 test-workers: ## GPU workers on the CPU, each in its own environment
-	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image -m "not full"
+	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image tests/gpu_batch/lora -m "not full"
 	$(SCENE) -m pytest tests/gpu_batch/scene -m "not full"
 
 test-e2e: ## Both kinds of job on the local region, by a client that knows only the OpenAPI document
@@ -60,7 +60,7 @@ test-e2e: ## Both kinds of job on the local region, by a client that knows only 
 
 test-full: test ## The full matrices: kills, fuzzing, mutants, real photos
 	$(PYTEST) tests/core tests/functions tests/local tests/e2e -m full
-	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image -m full
+	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image tests/gpu_batch/lora -m full
 	$(SCENE) -m pytest tests/gpu_batch/scene -m full
 
 parts: ## Each part of the product with its tests, and the parts without

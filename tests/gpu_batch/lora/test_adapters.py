@@ -97,3 +97,22 @@ class TestUse:
         with pytest.raises(InputError, match="5 LoRAs were asked for; 4 can be blended"):
             drawer.adapters.use([Adapter(str(number), str(number), trained.path, 1.0) for number in range(5)])
         assert (drawer.draw([]) == base).all()
+
+
+class TestCompiled:
+    def test_swapping_and_other_weights_compile_nothing(self, weights: Path, trained: Trained, other: Trained) -> None:
+        """One compilation for one adapter; then another content, another rank and other weights run on that graph."""
+        import torch
+
+        drawer = Drawer(weights / "flux-schnell", compiled=True)
+        drawer.pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True, backend="eager")
+        first = drawer.draw([trained.at(1.0)])
+        with torch.compiler.set_stance("fail_on_recompile"):
+            second = drawer.draw([other.at(1.0)])
+            weaker = drawer.draw([trained.at(0.5)])
+            again = drawer.draw([trained.at(1.0)])
+        assert (again == first).all()
+        assert (second != first).any()
+        assert (weaker != first).any()
+        expected = Drawer(weights / "flux-schnell").draw([other.at(1.0)])
+        assert np.abs(second.astype(int) - expected).max() <= 1
