@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, help="a folder of photos of one object (default: photos we render)")
     parser.add_argument("--no-wait", action="store_true", help="exit when the work is done")
     parser.add_argument("--only", choices=["scene", "image"], help="do one kind of job")
-    parser.add_argument("--preset", choices=["draft", "standard"], default="draft")
+    parser.add_argument("--preset", choices=["draft", "standard", "high"], default="draft")
     parser.add_argument("--prompt", default=PROMPT)
     parser.add_argument("--state", type=Path, default=REPO / ".local", help="state folder (default: .local)")
     parser.add_argument("--port", type=int, help="port of the site (default: the last one, or a free one)")

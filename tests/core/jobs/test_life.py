@@ -184,7 +184,8 @@ class TestTruth:
 class TestDeadlines:
     def test_larger_work_has_more_time(self) -> None:
         draft, standard = deadlines.limits(scene()), deadlines.limits(scene(preset="standard"))
-        assert deadlines.limits(drawn()).whole < draft.whole < standard.whole
+        high = deadlines.limits(scene(preset="high"))
+        assert deadlines.limits(drawn()).whole < draft.whole < standard.whole < high.whole
 
     def test_the_sweeper_looks_soon_and_at_the_deadline_at_the_latest(self) -> None:
         assert deadlines.next_look(NOW, NOW + timedelta(hours=1)) == NOW + deadlines.LOOK_EVERY

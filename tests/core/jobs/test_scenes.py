@@ -118,6 +118,22 @@ class TestScenes:
         assert [photo.name for photo in work.photos] == [f"{number:04d}.jpg" for number in range(24)]
         assert work.photos[1].focal_px == 1400.0
 
+    def test_the_worker_gets_every_option_of_the_order(self, engine: Engine) -> None:
+        from snapforge.aws import s3
+        from snapforge.contracts.manifest import Manifest, SceneWork
+        from snapforge.jobs import attempts
+
+        who = engine.customer()
+        options = {
+            "preset": "standard", "usdz": False, "longest_side_m": 0.24, "floor": "keep", "compression": "draco",
+            "seed": 7,
+        }  # fmt: skip
+        job = jobs.create_job(who, self.order(capture(who), **options), idempotency_key(who, "k"))
+        engine.dispatch(who, job, "token")
+        work = Manifest.model_validate_json(s3.get(attempts.prefix_uri(job.id, 1, 1) + "manifest.json")).work
+        assert isinstance(work, SceneWork)
+        assert work.model_dump(include=set(options)) == options
+
     def test_a_capture_that_is_gone_ends_the_job_free(self, engine: Engine) -> None:
         who = engine.customer()
         capture_id = capture(who)

@@ -46,6 +46,10 @@ class Usage(Contract):
     """EC2 type from the instance metadata, or `local`."""
     interruptions: int = 0
     stages: tuple[StageTime, ...] = ()
+    provider: str | None = None
+    """Who drew it instead of a machine of ours, e.g. `together`; then no machine was busy."""
+    cost_micro_usd: int | None = None
+    """What the provider charges for this attempt, also for pictures that could not be used."""
 
 
 class SceneQuality(Contract):
@@ -61,6 +65,20 @@ class SceneQuality(Contract):
     texture_px: int
     masks: str
     """`alpha`, `grabcut` or `none`."""
+    coverage: float | None = None
+    """Share of the texture that a photo saw, 0 to 1."""
+    watertight: bool | None = None
+    """Whether the surface is closed, so that it has an inside and can be printed."""
+    floor: str | None = None
+    """What became of the plane under the object: `cropped`, `kept`, or `none` where none was found."""
+    metric: bool = False
+    """Whether the model has its real size (`longest_side_m` was given)."""
+    size_m: tuple[float, float, float] | None = None
+    """Width, height and depth of the delivered model."""
+    glb_bytes: int | None = None
+    usdz_bytes: int | None = None
+    advice: tuple[str, ...] = ()
+    """What would make the next model better."""
     notes: tuple[str, ...] = ()
 
 

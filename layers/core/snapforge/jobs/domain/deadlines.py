@@ -29,6 +29,7 @@ IMAGE = Limits(timedelta(hours=1), timedelta(minutes=30))
 SCENE = {
     "draft": Limits(timedelta(hours=2), timedelta(hours=1)),
     "standard": Limits(timedelta(hours=4), timedelta(hours=3)),
+    "high": Limits(timedelta(hours=6), timedelta(hours=6)),
 }
 
 
