@@ -1,5 +1,7 @@
 """Every function and worker may do what its code does, on what it does it to, and nothing more."""
 
+import re
+
 import pytest
 
 from tests.infrastructure import policies
@@ -10,6 +12,7 @@ pytestmark = pytest.mark.part("ADM-7")
 WIDE = {
     "dynamodb:ListStreams": "has no resource of its own",
     "batch:DescribeJobs": "has no resource of its own",
+    "batch:ListJobs": "has no resource of its own",
     "batch:DescribeJobQueues": "has no resource of its own",
     "ses:GetAccount": "has no resource of its own",
     "batch:TerminateJob": "job ids are Batch's: the ARN says `job/*`",
@@ -143,10 +146,12 @@ class TestFunctions:
     def test_strangers_pictures_are_opened_without_rights_on_money_or_people(self) -> None:
         """What decodes pictures reaches neither identity nor billing nor any secret."""
         openers = [f for f in functions() if {"Ref": "MediaLayer"} in f.properties["Layers"]]
-        assert {f.file.stem for f in openers} == {"on_upload_arrived", "make_variants"}
+        assert {f.file.stem for f in openers} == {"on_upload_arrived", "make_variants", "draw_with_provider"}
         for function in openers:
             reached = " ".join(r for s in policies.of_function(function) for r in s.resources)
-            assert "secret:" not in reached
+            # A provider's picture is asked for with the provider's key; that is the one secret.
+            secrets = {"providers"} if function.file.stem == "draw_with_provider" else set()
+            assert set(re.findall(r"secret:snapforge/dev/(\w+)", reached)) == secrets
             assert not [t for t in ("identity", "billing", "ledger", "jobs") if f"snapforge-dev-{t}" in reached]
 
 
@@ -172,14 +177,17 @@ class TestLedger:
 
 
 class TestWorkers:
-    def test_they_reach_objects_and_the_reports_queue_only(self) -> None:
-        """No tables, no task tokens, no secrets; of queues only `reports`, and there only to send."""
+    def test_they_reach_objects_reports_and_tickets_only(self) -> None:
+        """No tables, no task tokens, no secrets; they send to `reports` only, and take from the queues of tickets."""
         assert {a for s in policies.worker() for a in s.actions} == {
             "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucket",
-            "sqs:SendMessage",
+            "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
         }  # fmt: skip
-        queues = {r for s in policies.worker() for r in s.resources if ":sqs:" in r}
-        assert queues == {"arn:aws:sqs:eu-central-1:000000000000:snapforge-dev-reports"}
+        here = "arn:aws:sqs:eu-central-1:000000000000:snapforge-dev-"
+        sending = {r for s in policies.worker() if "sqs:SendMessage" in s.actions for r in s.resources}
+        taking = {r for s in policies.worker() if "sqs:ReceiveMessage" in s.actions for r in s.resources}
+        assert sending == {f"{here}reports"}
+        assert taking == {f"{here}images-{priority}" for priority in ("rush", "standard", "bulk")}
 
     def test_they_write_below_runs_only(self) -> None:
         """A broken worker cannot touch what was delivered, nor the originals."""

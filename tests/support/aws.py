@@ -125,8 +125,11 @@ def function_environment(endpoint: str) -> dict[str, str]:
         "EVENT_BUS": PREFIX,
         "REPORTS_QUEUE_URL": f"{endpoint}/{ACCOUNT}/{PREFIX}-reports",
         "QUEUE_PREFIX": f"{endpoint}/{ACCOUNT}/{PREFIX}-",
+        "MAX_IMAGE_WORKERS": "8",
+        "TARGET_WAIT_SECONDS": "60",
         "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{PREFIX}-render",
         "IMAGE_MODELS": "flux-schnell,flux2-klein,z-image-turbo,snapforge-demo",
+        "IMAGE_ROUTES": "own",
         "PUBLIC_URL": "http://127.0.0.1:9",
         "DELIVERY_URL": "http://127.0.0.1:9",
         "MAIL_FROM": "Snapforge <mail@snapforge.example>",
@@ -204,7 +207,8 @@ def _make_rest() -> None:
         s3.create_bucket(
             Bucket=f"{PREFIX}-{bucket}-{ACCOUNT}", CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-    for queue in ("reports", "batch-states", "mail", "uploaded"):
+    tickets = ("images-rush", "images-standard", "images-bulk")
+    for queue in ("reports", "batch-states", "mail", "uploaded", "providers", *tickets):
         sqs.create_queue(QueueName=f"{PREFIX}-{queue}")
     boto3.client("events").create_event_bus(Name=PREFIX)
     boto3.client("sesv2").create_email_identity(EmailIdentity="mail@snapforge.example")
@@ -217,6 +221,7 @@ def _make_rest() -> None:
         "session-keys": keys,
         "quote-key": {"current": "a-test-quote-key-of-no-value-whatsoever", "previous": None},
         "origin": {"current": "edge-test", "previous": None},
+        "providers": {},
         "delivery-key": {"key_pair_id": "KTEST", "private_key": private.decode()},
     }.items():
         secrets.create_secret(Name=f"snapforge/dev/{name}", SecretString=json.dumps(value))

@@ -6,7 +6,7 @@ import pytest
 
 from snapforge.jobs.domain import pictures, routing
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
-from snapforge.jobs.domain.catalogue.providers import SERVED, served
+from snapforge.jobs.domain.catalogue.providers import SERVED, Served, served
 from snapforge.jobs.domain.orders import ImageOrder, ImageParameters
 
 TOGETHER, REPLICATE = "provider:together", "provider:replicate"
@@ -27,6 +27,10 @@ def route(
     cold: bool = False,
 ) -> str | None:
     return routing.choose(parameters, tried, allowed=allowed, configured=configured, cold=cold)
+
+
+def at(provider: str, model: str = "flux-schnell") -> Served | None:
+    return served(provider, model=model, width=1024, height=1024, steps=4)
 
 
 @pytest.mark.part("JOB-7")
@@ -81,11 +85,12 @@ class TestServed:
         assert set(SERVED) == set(IMAGE_MODELS)
 
     def test_a_picture_costs_by_itself_or_by_its_megapixels_rounded_up(self) -> None:
-        by_megapixel, by_picture = served(drawn(), "together"), served(drawn(), "replicate")
+        by_megapixel, by_picture = at("together"), at("replicate")
         assert by_megapixel is not None
         assert by_picture is not None
         assert by_megapixel.cost_micro_usd(1024, 1024) == 2832
         assert by_picture.cost_micro_usd(1024, 1024) == 3000
 
     def test_a_stranger_serves_nothing(self) -> None:
-        assert served(drawn(), "stability") is None
+        assert at("stability") is None
+        assert at("together", model="no-such-model") is None

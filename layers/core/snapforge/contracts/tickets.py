@@ -20,7 +20,7 @@ LOST_SECONDS = 90
 
 
 class Ticket(Contract):
-    """An attempt that waits in an images queue."""
+    """An attempt that waits in an images queue, or in the queue of providers."""
 
     contract: int = CONTRACT
     job_id: str
@@ -32,3 +32,5 @@ class Ticket(Contract):
     """Tickets of equal group may be drawn in one micro-batch: model, size, steps and guidance."""
     pictures: int
     """How many pictures are ordered."""
+    provider: str | None = None
+    """Who draws it instead of our own GPUs; only in the queue `providers`."""

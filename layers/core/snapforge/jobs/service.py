@@ -6,9 +6,11 @@ from snapforge.kit.door import door
 
 if TYPE_CHECKING:
     from snapforge.jobs.dispatching import dispatch
+    from snapforge.jobs.drawing import draw_ticket
     from snapforge.jobs.ending import cancel_job, settle
     from snapforge.jobs.keeping import keep_workers
     from snapforge.jobs.ordering import create_job, retry_job
+    from snapforge.jobs.preflights import preflight
     from snapforge.jobs.previews import get_preview, preview_job
     from snapforge.jobs.publishing import publish_outbox
     from snapforge.jobs.reading import get_job, list_jobs
@@ -20,9 +22,11 @@ else:
         __name__,
         {
             "dispatching": ("dispatch",),
+            "drawing": ("draw_ticket",),
             "ending": ("cancel_job", "settle"),
             "keeping": ("keep_workers",),
             "ordering": ("create_job", "retry_job"),
+            "preflights": ("preflight",),
             "previews": ("get_preview", "preview_job"),
             "publishing": ("publish_outbox",),
             "reading": ("get_job", "list_jobs"),
@@ -38,10 +42,12 @@ __all__ = [
     "classify",
     "create_job",
     "dispatch",
+    "draw_ticket",
     "get_job",
     "get_preview",
     "keep_workers",
     "list_jobs",
+    "preflight",
     "preview_job",
     "publish_outbox",
     "retry_job",

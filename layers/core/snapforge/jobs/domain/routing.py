@@ -51,4 +51,13 @@ def choose(
 def _can(parameters: ImageParameters, provider: str | None, configured: frozenset[str]) -> bool:
     if provider is None:
         return True
-    return provider in configured and served(parameters, provider) is not None
+    return provider in configured and (
+        served(
+            provider,
+            model=parameters.model,
+            width=parameters.width,
+            height=parameters.height,
+            steps=parameters.steps,
+        )
+        is not None
+    )

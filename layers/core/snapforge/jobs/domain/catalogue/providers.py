@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
-from snapforge.jobs.domain.orders.image import ImageParameters
 
 ProviderName = Literal["together", "replicate", "huggingface"]
 
@@ -50,13 +49,12 @@ SERVED: dict[str, dict[ProviderName, Served]] = {
 """Only what takes our sizes, steps and seeds by a documented request. `snapforge-demo` is ours alone."""
 
 
-def served(parameters: ImageParameters, provider: str) -> Served | None:
+def served(provider: str, *, model: str, width: int, height: int, steps: int) -> Served | None:
     """How `provider` can draw exactly this; None where it cannot."""
-    found = {str(name): offer for name, offer in SERVED[parameters.model].items()}.get(provider)
-    if found is None or parameters.steps > found.most_steps:
+    found = {str(name): offer for name, offer in SERVED.get(model, {}).items()}.get(provider)
+    if found is None or steps > found.most_steps:
         return None
-    size = (parameters.width, parameters.height)
-    if size in IMAGE_MODELS[parameters.model].sizes.values():
+    if (width, height) in IMAGE_MODELS[model].sizes.values():
         return found
-    fits = found.any_size and found.least_side <= min(size) and max(size) <= found.most_side
+    fits = found.any_size and found.least_side <= min(width, height) and max(width, height) <= found.most_side
     return found if fits else None
