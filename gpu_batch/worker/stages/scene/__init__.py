@@ -4,13 +4,14 @@ The engine's modules are imported inside the stages' functions: reading this lis
 """
 
 from worker.stages.base import Context, Stage
-from worker.stages.scene import check, export, masks, mesh, poses, preview, report, texture, train
+from worker.stages.scene import check, export, masks, mesh, outline, poses, preview, report, texture, train
 from worker.stages.scene.work import scene_work
 
 STAGES = (
     Stage("check", 1, check.run, done=check.done),
     Stage("masks", 5, masks.run, done=masks.done),
     Stage("poses", 14, poses.run, done=poses.done),
+    Stage("outline", 5, outline.run, done=outline.done),
     Stage("train", 44, train.run, done=train.done),
     Stage("mesh", 14, mesh.run, done=mesh.done),
     Stage("texture", 12, texture.run, done=texture.done),
@@ -22,4 +23,5 @@ STAGES = (
 
 def describe(context: Context) -> tuple[str, str]:
     """(engine, model) for the result."""
-    return "nerfstudio:small-nerfacto", f"{scene_work(context).preset}-{context.device}"
+    kernels = context.state.get("kernels", "torch")
+    return f"nerfstudio:small-nerfacto-{kernels}", f"{scene_work(context).preset}-{context.device}"

@@ -1,4 +1,8 @@
-"""The photographer: cameras on a rising spiral, soft daylight, JPEGs with the EXIF a phone would write."""
+"""The photographer: cameras on a rising spiral, soft daylight, JPEGs with the EXIF a phone would write.
+
+Or a camera on a tripod before a turntable (background `still`): seen from the object, the camera walks round it, but the
+room behind it never changes.
+"""
 
 import json
 import pathlib
@@ -17,7 +21,7 @@ from infrastructure.local.demo.render.paint import colours
 from infrastructure.local.demo.render.rays import Tracer
 from infrastructure.local.demo.render.shape import object_mesh
 
-Background = Literal["plain", "alpha", "textured"]
+Background = Literal["plain", "alpha", "textured", "still"]
 
 _CENTRE = np.array([0.03, 0.0, 0.6], np.float32)
 _DISTANCE = 3.1
@@ -55,6 +59,17 @@ def cameras(count: int, size: tuple[int, int], seed: int) -> list[Camera]:
         made.append(
             Camera(_look(target + away * direction, target, random.normal(0, 0.02)), _FOCAL_PER_WIDTH * size[0], *size)
         )
+    return made
+
+
+def turntable(count: int, size: tuple[int, int]) -> list[Camera]:
+    """Where a camera on a tripod stands, as the object on its turntable sees it: level turns from two heights."""
+    made = []
+    for index in range(count):
+        turn, azimuth = divmod(2 * index / count, 1)
+        elevation, angle = np.radians(12 + 28 * turn), 2 * np.pi * azimuth
+        direction = np.array([np.cos(angle) * np.cos(elevation), np.sin(angle) * np.cos(elevation), np.sin(elevation)])
+        made.append(Camera(_look(_CENTRE + _DISTANCE * direction, _CENTRE, 0.0), _FOCAL_PER_WIDTH * size[0], *size))
     return made
 
 
@@ -140,7 +155,13 @@ def picture(camera: Camera, background: Background, seed: int) -> npt.NDArray[np
     if background == "alpha":
         straight = small[..., :3] / np.maximum(alpha, 1e-4)
         return np.asarray(np.clip(np.concatenate([straight, alpha], 2) * 255 + 0.5, 0, 255), np.uint8)
-    behind = _plain(camera) if background == "plain" else _room(camera)
+    match background:
+        case "plain":
+            behind = _plain(camera)
+        case "textured":
+            behind = _room(camera)
+        case "still":
+            behind = _room(turntable(1, (camera.width, camera.height))[0])
     whole = small[..., :3] + (1 - alpha) * behind
     grain = np.random.default_rng(seed).normal(0, 0.004, whole.shape)
     return np.asarray(np.clip((whole + grain) * 255 + 0.5, 0, 255), np.uint8)
@@ -200,7 +221,8 @@ def render_photos(
     truth.mkdir(parents=True, exist_ok=True)
     object_mesh().export(truth / "mesh.ply")
     written, record = [], {}
-    for index, camera in enumerate(cameras(count, size, seed)):
+    stands = turntable(count, size) if background == "still" else cameras(count, size, seed)
+    for index, camera in enumerate(stands):
         image = Image.fromarray(picture(camera, background, seed * 1000 + index))
         path = folder / f"photo-{index:03d}.{'png' if background == 'alpha' else 'jpg'}"
         if background == "alpha":

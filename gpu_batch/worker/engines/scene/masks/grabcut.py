@@ -18,10 +18,23 @@ def refine(rgb: Image, labels: npt.NDArray[np.uint8], rounds: int) -> npt.NDArra
     if min(int(on.sum()), int((~on).sum())) < 10:
         return None
     cv2.setRNGSeed(0)
+    part = _open(labels)
     made = labels.copy()
-    bgr = np.ascontiguousarray(rgb[..., 2::-1])
-    cv2.grabCut(bgr, made, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
+    inner = np.ascontiguousarray(made[part])
+    bgr = np.ascontiguousarray(rgb[part][..., 2::-1])
+    cv2.grabCut(bgr, inner, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
+    made[part] = inner
     return np.asarray(np.isin(made, (cv2.GC_FGD, cv2.GC_PR_FGD)))
+
+
+def _open(labels: npt.NDArray[np.uint8]) -> tuple[slice, slice]:
+    """The part of the picture that holds all that is not background for sure, with as much background round it."""
+    rows, columns = np.flatnonzero((labels != cv2.GC_BGD).any(1)), np.flatnonzero((labels != cv2.GC_BGD).any(0))
+    edge = max(8, (len(rows) + len(columns)) // 6)
+    return (
+        slice(max(0, int(rows[0]) - edge), int(rows[-1]) + edge + 1),
+        slice(max(0, int(columns[0]) - edge), int(columns[-1]) + edge + 1),
+    )
 
 
 def without_specks(mask: Mask) -> Mask:

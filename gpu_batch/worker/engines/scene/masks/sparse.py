@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 _TRIES = 400
-_LEAST_POINTS = 60
+LEAST_POINTS = 60
 _GAP = 0.2
 """Share of the object's size: pieces nearer than this are one object."""
 
@@ -30,6 +30,13 @@ class Plane:
         return np.asarray(points @ self.normal - self.height)
 
 
+def sight(eyes: Array, axes: Array) -> tuple[Array, float]:
+    """The point (3,) nearest to all optical axes (V, 3), and how near the nearest of the cameras at `eyes` is to it."""
+    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
+    focus = np.linalg.lstsq(across.sum(0), (across @ eyes[:, :, None]).sum(0)[:, 0], rcond=None)[0]
+    return focus, float(np.linalg.norm(eyes - focus, axis=1).min())
+
+
 def on_object(points: Array, focus: Array, reach: float, eyes: Array) -> tuple[Bools, Plane | None]:
     """Which of the sparse points (N, 3) are the object's, and the floor that it stands on, if there is one.
 
@@ -40,7 +47,7 @@ def on_object(points: Array, focus: Array, reach: float, eyes: Array) -> tuple[B
     candidates = near if floor is None else near & (floor.above(points) > 1.5 * floor.thickness)
     rows = np.flatnonzero(candidates)
     found = np.zeros(len(points), bool)
-    if len(rows) >= _LEAST_POINTS:
+    if len(rows) >= LEAST_POINTS:
         found[rows[_piece(points[rows], focus)]] = True
     return found, floor
 
@@ -50,7 +57,7 @@ def find_floor(points: Array, focus: Array, eyes: Array, seed: int = 0) -> Plane
 
     The cameras are all above a floor: that tells it from a table's edge or a wall.
     """
-    if len(points) < _LEAST_POINTS:
+    if len(points) < LEAST_POINTS:
         return None
     random = np.random.default_rng(seed)
     size = float(np.ptp(np.percentile(points, [5, 95], axis=0), axis=0).max())

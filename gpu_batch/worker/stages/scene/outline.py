@@ -1,0 +1,31 @@
+"""Stage `outline`: the object's masks once the cameras are known. Rewrites `views/`."""
+
+from worker.stages.base import Context
+from worker.stages.scene.work import teller
+
+_NO_OUTLINE = (
+    "The object could not be told from its surroundings, so the model holds whatever lies in the box round it."
+)
+
+
+def done(context: Context) -> bool:
+    """True where `views/`, which the stage before restored, already has these masks."""
+    return bool(context.state.get("outlined"))
+
+
+def run(context: Context) -> None:
+    """Hold the masks against each other, or make them from the sparse cloud where there are none."""
+    from worker.engines.scene import views
+    from worker.engines.scene.masks import outline
+
+    tell = teller(context)
+    capture = views.load(context.folder)
+    # Alpha is the customer's own word.
+    if capture.masks != "alpha":
+        found = outline.outline(context.folder, capture, lambda share: tell(share, "Outlines from the geometry"))
+        if found is None and capture.masks == "none":
+            context.note(_NO_OUTLINE)
+        if found is not None and found.changed and capture.masks != "none":
+            context.note(f"The outlines of {found.changed} photo(s) disagreed with the others and were drawn again.")
+    context.state["outlined"] = True
+    context.checkpoint("views", context.folder / "views")
