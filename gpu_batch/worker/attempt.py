@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from snapforge.contracts.manifest import Manifest, Work
-from snapforge.contracts.results import Result, ResultFile, Role, SceneQuality
+from snapforge.contracts.results import LoraQuality, Result, ResultFile, Role, SceneQuality
 from worker.errors import BugError
 from worker.progress import Reporter, Track
-from worker.signals import Stop
+from worker.signals import Stopping
 from worker.stages.base import Device
 from worker.storage import Storage
 from worker.tools import sha256
@@ -25,18 +25,23 @@ class Attempt:
         folder: Path,
         storage: Storage,
         reporter: Reporter,
-        stop: Stop,
+        stop: Stopping,
         *,
         stages: Sequence[tuple[str, float]],
         again: bool,
+        shared: bool = False,
     ) -> None:
-        """`stages` are (name, weight) of all that shows as progress; `again` says that this is a re-entry."""
+        """`stages` are (name, weight) of all that shows as progress; `again` says that this is a re-entry.
+
+        `shared` says that other attempts use the machine at the same time (see `Meter`).
+        """
         self.manifest = manifest
         self.folder = folder / "work"
         self.folder.mkdir()
         spare = folder / "spare"
         spare.mkdir()
         self.quality: SceneQuality | None = None
+        self.lora: LoraQuality | None = None
         self.interrupted = stop.event
         self._stop = stop
         self._storage = storage
@@ -48,7 +53,7 @@ class Attempt:
         self._notes = list(saved.notes)
         self._files = dict(saved.files)
         self._interruptions = saved.interruptions + (1 if again else 0)
-        self.meter = Meter(saved)
+        self.meter = Meter(saved, shared=shared)
         self._track = Track(stages, saved.percent)
         self._stage = stages[0][0]
         self._results: dict[str, tuple[Path, Role, str, int | None, int | None, int | None]] = {}
@@ -153,6 +158,7 @@ class Attempt:
             files=files,
             usage=self.meter.usage(self._interruptions),
             quality=self.quality,
+            lora=self.lora,
             notes=tuple(self._notes),
         )
         uri = self.manifest.output_uri + name

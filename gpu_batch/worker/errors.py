@@ -86,6 +86,20 @@ class Interrupted(WorkerError):
         super().__init__(FailureCategory.transient, "interrupted", "The machine was taken away while it worked.")
 
 
+class Canceled(WorkerError):
+    """The control plane does not want the attempt any more."""
+
+    def __init__(self) -> None:
+        super().__init__(FailureCategory.canceled, "canceled", "The job was canceled.")
+
+
+class WorkerLost(WorkerError):
+    """The worker that owns the attempt has not been heard of for too long."""
+
+    def __init__(self) -> None:
+        super().__init__(FailureCategory.transient, "worker_lost", "The worker that drew this was lost.")
+
+
 class DeadlineError(WorkerError):
     """The manifest's deadline passed while the attempt was at work."""
 

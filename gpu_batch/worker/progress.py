@@ -81,11 +81,17 @@ class Sender:
         return {**vars(self), "at": datetime.now(UTC)}
 
 
+def reports_client() -> Any:
+    """The SQS client of reports: quick to give up, because `Reporter` tries again by itself."""
+    return client("sqs", retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=10)
+
+
 class Reporter:
     """Sends reports. Progress goes from a thread of its own and may be lost; the final report is insisted on."""
 
-    def __init__(self, queue_url: str, sender: Sender) -> None:
-        sqs = client("sqs", retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=10)
+    def __init__(self, queue_url: str, sender: Sender, sqs: Any = None) -> None:
+        """`sqs` is a client of `reports_client`, where many reporters share one."""
+        sqs = sqs or reports_client()
         self._put: Callable[[str], object] = lambda body: sqs.send_message(QueueUrl=queue_url, MessageBody=body)
         self._sender = sender
         self._waiting: deque[Progress] = deque(maxlen=64)
@@ -123,7 +129,8 @@ class Reporter:
         )
         return self._finish(report, patience_s)
 
-    def _finish(self, report: Done | Failed, patience_s: float) -> bool:
+    def close(self) -> bool:
+        """Report no more progress. False where that was so already."""
         with self._wake:
             if self._closed:
                 return False
@@ -131,6 +138,11 @@ class Reporter:
             self._wake.notify()
         # Whatever progress is under way is sent or given up first: nothing may follow the final report.
         self._thread.join()
+        return True
+
+    def _finish(self, report: Done | Failed, patience_s: float) -> bool:
+        if not self.close():
+            return False
         body = report.model_dump_json()
         end = time.monotonic() + patience_s
         for wait in backoff(0.5, 15.0):

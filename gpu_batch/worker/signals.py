@@ -1,5 +1,6 @@
 """Why and when to stop early: SIGTERM (Spot takes the machine, or the job was canceled) and the manifest's deadline."""
 
+import math
 import os
 import select
 import signal
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 from worker.errors import DeadlineError, Interrupted, WorkerError
 
@@ -14,14 +16,26 @@ GRACE_S = 60.0
 """How long a stage may take to notice. ECS kills 110 s after SIGTERM; the report needs some of that."""
 
 
+class Stopping(Protocol):
+    """What an attempt asks: whether it has to stop, and why."""
+
+    event: threading.Event
+
+    def check(self) -> None:
+        """Raise the reason where the attempt has to stop."""
+        ...
+
+
 class Stop:
-    """Watches for SIGTERM, SIGINT and the deadline from a thread of its own, so that native calls do not hide them.
+    """Watches for SIGTERM, SIGINT and the deadline (where there is one).
+
+    From a thread of its own, so that native calls do not hide them.
 
     `event` is set when the process has to stop; `on_stuck` is called from the thread when nothing came of that within
     `GRACE_S` seconds. Use as a context manager in the main thread.
     """
 
-    def __init__(self, deadline: datetime, on_stuck: Callable[[WorkerError], None]) -> None:
+    def __init__(self, deadline: datetime | None, on_stuck: Callable[[WorkerError], None]) -> None:
         self.event = threading.Event()
         self._reason: WorkerError | None = None
         self._deadline = deadline
@@ -55,7 +69,7 @@ class Stop:
             raise self._reason
 
     def _watch(self) -> None:
-        woken = self._wait((self._deadline - datetime.now(UTC)).total_seconds())
+        woken = self._wait(None if self._deadline is None else (self._deadline - datetime.now(UTC)).total_seconds())
         if woken == "over":
             return
         self._reason = DeadlineError() if woken == "time" else Interrupted()
@@ -63,11 +77,12 @@ class Stop:
         if self._wait(GRACE_S, signals=False) == "time":
             self._on_stuck(self._reason)
 
-    def _wait(self, seconds: float, *, signals: bool = True) -> str:
-        """`over` when the work ended, `signal`, or `time` when the seconds have passed."""
-        end = time.monotonic() + max(seconds, 0.0)
+    def _wait(self, seconds: float | None, *, signals: bool = True) -> str:
+        """`over` when the work ended, `signal`, or `time` when the seconds (None: without end) have passed."""
+        end = math.inf if seconds is None else time.monotonic() + max(seconds, 0.0)
         while True:
-            ready, _, _ = select.select([self._wake], [], [], max(end - time.monotonic(), 0.0))
+            left = None if seconds is None else max(end - time.monotonic(), 0.0)
+            ready, _, _ = select.select([self._wake], [], [], left)
             if ready:
                 numbers = os.read(self._wake, 64)
                 if 0 in numbers:

@@ -18,25 +18,42 @@ _IMDS_TIMEOUT_S = 1.0
 
 
 class Meter:
-    """Counts on from what earlier entries of the attempt used (`before`). One stage at a time."""
+    """Counts on from what earlier entries of the attempt used (`before`). One stage at a time.
 
-    def __init__(self, before: Saved) -> None:
+    The machine is the attempt's own from here to the end, unless `shared`: then only what is charged is computing.
+    """
+
+    def __init__(self, before: Saved, *, shared: bool = False) -> None:
         self.started_at = before.started_at or datetime.now(UTC)
-        self._entered = time.monotonic()
+        self._entered = None if shared else time.monotonic()
         self._compute_before = before.compute_seconds
+        self._charged_ms = 0
         self._stages = {stage.stage: stage for stage in before.stages}
         self._current: tuple[str, float] | None = None
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the body's time and peak memory under `name`."""
-        _reset_peak()
+        if self._entered is not None:
+            _reset_peak()  # where attempts share the process, the peak is the process's
         self._current = (name, time.monotonic())
         try:
             yield
         finally:
             self._stages = {stage.stage: stage for stage in self.stages}
             self._current = None
+
+    def charge(self, stage: str, milliseconds: int) -> None:
+        """Count this attempt's share of what a shared machine computed."""
+        self._charged_ms += milliseconds
+        self.add(stage, milliseconds / 1000)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Note time under `stage` that is not charged, as the loading of a model that many share."""
+        before = self._stages.get(stage, StageTime(stage=stage, seconds=0.0, peak_mib=0))
+        self._stages[stage] = StageTime(
+            stage=stage, seconds=round(before.seconds + seconds, 3), peak_mib=max(before.peak_mib, _peak_mib())
+        )
 
     @property
     def stages(self) -> tuple[StageTime, ...]:
@@ -55,7 +72,8 @@ class Meter:
     @property
     def compute_seconds(self) -> float:
         """Seconds of all entries of the attempt."""
-        return round(self._compute_before + time.monotonic() - self._entered, 3)
+        own = 0.0 if self._entered is None else time.monotonic() - self._entered
+        return round(self._compute_before + own + self._charged_ms / 1000, 3)
 
     def usage(self, interruptions: int) -> Usage:
         """The receipt as of now."""

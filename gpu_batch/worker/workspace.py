@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from snapforge.contracts.manifest import Manifest
 from snapforge.contracts.results import StageTime
+from snapforge.contracts.tickets import CLAIM
 from worker.storage import Missing, Storage
 from worker.tools import sha256
 
@@ -38,7 +39,7 @@ def claim(storage: Storage, output_uri: str, batch_job_id: str, batch_attempt: s
         "entry": entry,
         "at": datetime.now(UTC).isoformat(),
     }
-    uri = output_uri + "claim.json"
+    uri = output_uri + CLAIM
     if storage.write_first(uri, json.dumps(own).encode(), _JSON):
         return "first"
     standing = json.loads(storage.read(uri))

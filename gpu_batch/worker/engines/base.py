@@ -1,7 +1,8 @@
 """Which engine does what, and on which device. Stages ask here; the engines' modules are imported only when chosen."""
 
+import gc
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -11,8 +12,9 @@ from typing import Any, Literal, Protocol
 from worker.errors import BugError
 
 Device = Literal["cuda", "cpu"]
-OnStep = Callable[[int, int], None]
-"""Called after each denoising step with (steps done, steps); may raise to stop the drawing."""
+OnStep = Callable[[int, int], Collection[int]]
+"""Called after each denoising step with (steps done, steps). Returns the positions of pictures that nobody wants any
+more, which leave the batch then and there; may raise to stop the drawing of all."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,19 @@ class Drawing:
 
 
 class ImageEngine(Protocol):
-    """Draws pictures with one loaded model."""
+    """Draws micro-batches of pictures with one loaded model."""
 
     name: str
     """For the result, e.g. `diffusers:flux`."""
     notes: tuple[str, ...]
     """Plain words about what this model cannot do, or that it is a stand-in."""
 
-    def draw(self, drawing: Drawing, seed: int, on_step: OnStep) -> Any:
-        """One picture as a `PIL.Image.Image` in RGB. Equal drawings, seeds and devices give equal bytes."""
+    def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:
+        """The pictures as `PIL.Image.Image` in RGB, None for those that left on the way.
+
+        The drawings differ in their prompts alone. Equal calls give equal bytes; a picture's noise comes from its own
+        seed, and its neighbours change it by no more than the last bits of floating point (a grey level).
+        """
         ...
 
     def ignored(self, drawing: Drawing) -> Sequence[str]:
@@ -86,6 +92,15 @@ def load_image_engine(entry: Entry, folder: Path, device: Device, *, reduced: bo
     module = import_module(entry.module)
     engine: ImageEngine = module.load(folder, device, reduced=reduced)
     return engine
+
+
+def release() -> None:
+    """Give back the memory of an engine that was dropped, before the next is loaded."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 @cache

@@ -12,20 +12,28 @@ import pytest
 
 from tests.gpu_batch.image.klein import build_klein
 from tests.support.aws import ROOT
-from worker.engines.base import Drawing, ImageEngine, choose, load_image_engine, model_family
+from worker.engines.base import Drawing, ImageEngine, OnStep, choose, load_image_engine, model_family
 from worker.engines.image.standin import build
 from worker.errors import BugError, Interrupted
 
 CHAIR = Drawing("a red chair", negative_prompt="", width=64, height=48, steps=2, guidance=0.0)
 
 
-def nothing(done: int, steps: int) -> None:
+def nothing(done: int, steps: int) -> tuple[()]:
     """No wish to know about steps."""
+    del done, steps
+    return ()
+
+
+def one(engine: ImageEngine, drawing: Drawing = CHAIR, seed: int = 1, on_step: OnStep = nothing) -> Any:
+    """One picture, drawn alone."""
+    (picture,) = engine.draw([drawing], [seed], on_step)
+    return picture
 
 
 def draw(engine: ImageEngine, drawing: Drawing = CHAIR, seed: int = 1) -> bytes:
     """The bytes of one picture's pixels."""
-    pixels: bytes = engine.draw(drawing, seed, nothing).tobytes()
+    pixels: bytes = one(engine, drawing, seed).tobytes()
     return pixels
 
 
@@ -39,7 +47,7 @@ class TestDrawing:
     @pytest.mark.parametrize(("width", "height"), [(64, 64), (128, 64), (48, 80)])
     def test_size_is_what_was_asked(self, engine: ImageEngine, width: int, height: int) -> None:
         """Any multiple of 16, wide or tall; noise is not one grey."""
-        picture = engine.draw(replace(CHAIR, width=width, height=height), 1, nothing)
+        picture = one(engine, replace(CHAIR, width=width, height=height))
         assert (picture.size, picture.mode) == ((width, height), "RGB")
         assert np.asarray(picture).std() > 5
 
@@ -57,16 +65,21 @@ class TestDrawing:
     def test_each_step_is_told_and_may_stop(self, engine: ImageEngine) -> None:
         """Progress per step; an exception from it ends the drawing at once."""
         steps: list[tuple[int, int]] = []
-        engine.draw(replace(CHAIR, steps=4), 1, lambda done, of: steps.append((done, of)))
+
+        def tell(done: int, of: int) -> tuple[()]:
+            steps.append((done, of))
+            return ()
+
+        one(engine, replace(CHAIR, steps=4), on_step=tell)
         assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
-        def stop(done: int, of: int) -> None:
+        def stop(done: int, of: int) -> tuple[()]:
             steps.append((done, of))
             raise Interrupted
 
         steps.clear()
         with pytest.raises(Interrupted):
-            engine.draw(replace(CHAIR, steps=4), 1, stop)
+            one(engine, replace(CHAIR, steps=4), on_step=stop)
         assert steps == [(1, 4)]
         assert draw(engine) == draw(engine)
 
@@ -78,7 +91,7 @@ class TestDrawing:
         reduced: Any = load_image_engine(entry, folder, "cpu", reduced=True)
         assert reduced._pipeline.vae.use_tiling
         wide = replace(CHAIR, width=640, height=64)
-        assert reduced.draw(wide, 1, nothing).size == (640, 64)
+        assert one(reduced, wide).size == (640, 64)
         assert draw(reduced, wide) == draw(reduced, wide)
 
     def test_flux_2_klein_is_drawn_by_its_own_pipeline(self, tmp_path: Path) -> None:
@@ -87,7 +100,7 @@ class TestDrawing:
         assert model_family(tmp_path) == "Flux2KleinPipeline"
         klein = load_image_engine(choose("text-to-image", "Flux2KleinPipeline"), tmp_path, "cpu", reduced=False)
         drawing = replace(CHAIR, negative_prompt="blue", guidance=1.0)
-        assert klein.draw(drawing, 1, nothing).size == (64, 48)
+        assert one(klein, drawing).size == (64, 48)
         assert draw(klein, drawing) == draw(klein, drawing) != draw(klein, drawing, seed=2)
         assert klein.ignored(drawing) == ("This model knows no negative prompt; it was left out.",)
         assert klein.ignored(CHAIR) == ()

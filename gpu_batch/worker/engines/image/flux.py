@@ -76,8 +76,11 @@ class Flux:
             return ("This model knows no negative prompt; it was left out.",)
         return ()
 
-    def draw(self, drawing: Drawing, seed: int, on_step: OnStep) -> Any:
-        """One RGB picture. `on_step(done, steps)` is called after each step and may raise to stop."""
+    def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:
+        """RGB pictures, one after the other."""
+        return [self._one(drawing, seed, on_step) for drawing, seed in zip(drawings, seeds, strict=True)]
+
+    def _one(self, drawing: Drawing, seed: int, on_step: OnStep) -> Any:
         import torch
 
         def after_step(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:

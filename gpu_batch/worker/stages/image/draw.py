@@ -1,47 +1,78 @@
-"""Stage `draw`: the pictures, one after the other, each kept as soon as it is done."""
+"""Stage `draw`: the pictures, each kept as soon as it is done.
 
-from pathlib import Path
+`run` draws one job's pictures one after the other. The warm worker draws those of many jobs side by side, with the
+same steps: `wish` what to draw, `keep` what was drawn, `name_results` at the end.
+"""
+
+from typing import Any
 
 from worker.engines.base import Drawing, ImageEngine
 from worker.errors import BugError
 from worker.stages.base import Context
+from worker.stages.image import finish
 from worker.stages.image.load import engine_of
 from worker.stages.image.work import image_work, pictures
 
 
 def all_drawn(context: Context) -> bool:
     """Restore every picture that an earlier entry kept; True where none is left to draw."""
-    restored = [context.restore(path.name, path) for path in pictures(context)]
-    return all(restored)
+    for path in pictures(context):
+        context.restore(path.name, path)
+    return not missing(context)
+
+
+def missing(context: Context) -> list[int]:
+    """The pictures that are not here yet, by index."""
+    return [index for index, path in enumerate(pictures(context)) if not path.exists()]
+
+
+def wish(context: Context) -> Drawing:
+    """What all pictures of the job shall be; picture i is drawn with seed `seed + i`."""
+    work = image_work(context)
+    return Drawing(work.prompt, work.negative_prompt, work.width, work.height, work.steps, work.guidance)
+
+
+def introduce(context: Context, engine: ImageEngine) -> None:
+    """Note for the result who draws, and what it does not know of the customer's wishes."""
+    context.state["engine"] = engine.name
+    for text in (*engine.notes, *engine.ignored(wish(context))):
+        context.note(text)
+
+
+def keep(context: Context, index: int, picture: Any) -> None:
+    """Write picture `index` to its place. Raises BugError where it has another size than was ordered."""
+    work = image_work(context)
+    if picture.size != (work.width, work.height):
+        raise BugError("wrong_size", f"{work.width}x{work.height} was ordered, the engine drew {picture.size}.")
+    finish.write(picture, pictures(context)[index])
+
+
+def name_results(context: Context) -> None:
+    """Name all pictures as results, in their order."""
+    work = image_work(context)
+    for index, path in enumerate(pictures(context)):
+        context.add_result(path, "picture", "image/png", work.width, work.height, work.seed + index)
 
 
 def run(context: Context) -> None:
     """Draw what is not there yet and name the pictures as results."""
+    if left := missing(context):
+        engine = engine_of(context)
+        introduce(context, engine)
+        for index in left:
+            _draw(context, engine, index)
+    name_results(context)
+
+
+def _draw(context: Context, engine: ImageEngine, index: int) -> None:
     work = image_work(context)
-    paths = pictures(context)
-    engine = None if all(path.exists() for path in paths) else engine_of(context)
-    for index, path in enumerate(paths):
-        if engine and not path.exists():
-            _draw(context, engine, index, path)
-            context.checkpoint(path.name, path)
-        context.add_result(path, "picture", "image/png", work.width, work.height, work.seed + index)
-        context.progress((index + 1) / work.count)
 
-
-def _draw(context: Context, engine: ImageEngine, index: int, path: Path) -> None:
-    work = image_work(context)
-    drawing = Drawing(work.prompt, work.negative_prompt, work.width, work.height, work.steps, work.guidance)
-
-    def on_step(done: int, steps: int) -> None:
+    def on_step(done: int, steps: int) -> tuple[()]:
         context.check_interrupted()
         context.progress((index + done / steps) / work.count, f"Picture {index + 1} of {work.count}")
+        return ()
 
-    for text in engine.ignored(drawing):
-        context.note(text)
-    unfinished = path.with_suffix(".part")
-    picture = engine.draw(drawing, work.seed + index, on_step)
-    if picture.size != (work.width, work.height):
-        raise BugError("wrong_size", f"{work.width}x{work.height} was ordered, the engine drew {picture.size}.")
-    # The pixels alone: the parameters are in result.json, and a shared picture must not tell the prompt.
-    picture.save(unfinished, format="PNG")
-    unfinished.replace(path)
+    (picture,) = engine.draw([wish(context)], [work.seed + index], on_step)
+    keep(context, index, picture)
+    path = pictures(context)[index]
+    context.checkpoint(path.name, path)

@@ -1,12 +1,39 @@
 """Stage `load`: bring the model's weights here and into memory."""
 
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable
 
-from worker.engines.base import Device, ImageEngine, choose, load_image_engine, model_family
+from worker.engines.base import ImageEngine, choose, device, load_image_engine, model_family, release
 from worker.stages.base import Context
 from worker.stages.image.work import image_work
 from worker.weights import model_folder
+
+Told = Callable[[float], None]
+"""Called with the share (0 to 1) of the weights that are here."""
+
+
+class Models:
+    """The one model in memory: loaded when asked for, dropped when another is."""
+
+    def __init__(self) -> None:
+        self.loaded: tuple[str, bool] | None = None
+        """(model, reduced) of the engine that is there."""
+        self._engine: ImageEngine | None = None
+
+    def engine(self, model: str, told: Told, *, reduced: bool) -> ImageEngine:
+        """The engine with `model`. Raises BugError where it is not installed, TransientError where S3 fails."""
+        if self._engine is not None and self.loaded == (model, reduced):
+            return self._engine
+        folder = model_folder(model, told)
+        entry = choose("text-to-image", model_family(folder))
+        # Two models need not fit side by side.
+        self.loaded, self._engine = None, None
+        release()
+        self._engine = load_image_engine(entry, folder, device(), reduced=reduced)
+        self.loaded = (model, reduced)
+        return self._engine
+
+
+_MODELS = Models()
 
 
 def run(context: Context) -> None:
@@ -21,15 +48,6 @@ def engine_of(context: Context) -> ImageEngine:
         context.check_interrupted()
         context.progress(0.5 * share, "Fetching the model")
 
-    folder = model_folder(image_work(context).model, told)
+    engine = _MODELS.engine(image_work(context).model, told, reduced=context.reduced)
     context.check_interrupted()
-    engine = _loaded(folder, context.device, context.reduced)
-    context.state["engine"] = engine.name
-    for text in engine.notes:
-        context.note(text)
     return engine
-
-
-@lru_cache(maxsize=1)
-def _loaded(folder: Path, device: Device, reduced: bool) -> ImageEngine:
-    return load_image_engine(choose("text-to-image", model_family(folder)), folder, device, reduced=reduced)
