@@ -78,6 +78,10 @@ format: ## Format and fix what can be fixed
 bench: setup ## Ratios side by side in one run; writes docs/benchmarks.md and .json
 	$(PY) -m tests.bench
 
+.PHONY: bench-gpu
+bench-gpu: ## Time, memory and quality of scenes on this machine's NVIDIA GPU; writes docs/benchmarks-gpu.json. ARGS=…
+	$(SCENE) -W ignore -m bench.gpu $(ARGS)
+
 ##@ Local region and deployment
 .PHONY: up grant build deploy
 up: setup ## Start the local region alone, with hot reload

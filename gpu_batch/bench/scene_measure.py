@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from dataclasses import dataclass
 
 import numpy as np
 import trimesh
@@ -26,8 +27,18 @@ def to_truth(capture: Capture, truth: pathlib.Path) -> Array:
     return matrix
 
 
-def chamfer(mesh: trimesh.Trimesh, capture: Capture, truth: pathlib.Path) -> float:
-    """Mean of both mean nearest distances between surface samples, in percent of the true diagonal.
+@dataclass(frozen=True)
+class Closeness:
+    """How two surfaces lie to each other."""
+
+    chamfer: float
+    """Mean of both mean nearest distances between surface samples, in percent of the true diagonal."""
+    f1_missing: float
+    """100 (1 - F1) where a sample counts as right within 1 % of the diagonal (Knapitsch et al. 2017)."""
+
+
+def closeness(mesh: trimesh.Trimesh, capture: Capture, truth: pathlib.Path) -> Closeness:
+    """Compare a mesh in the normalised frame with the truth.
 
     Two samples of the same surface are 0.09 % apart at this density.
     """
@@ -36,5 +47,8 @@ def chamfer(mesh: trimesh.Trimesh, capture: Capture, truth: pathlib.Path) -> flo
     true = trimesh.load(truth / "mesh.ply")
     ours = trimesh.sample.sample_surface(moved, _SAMPLES, seed=0)[0]
     theirs = trimesh.sample.sample_surface(true, _SAMPLES, seed=0)[0]
-    there, back = cKDTree(theirs).query(ours)[0].mean(), cKDTree(ours).query(theirs)[0].mean()
-    return round(float(50 * (there + back) / np.linalg.norm(true.extents)), 3)
+    diagonal = float(np.linalg.norm(true.extents))
+    there, back = cKDTree(theirs).query(ours)[0] / diagonal, cKDTree(ours).query(theirs)[0] / diagonal
+    precision, recall = float((there < 0.01).mean()), float((back < 0.01).mean())
+    f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+    return Closeness(round(50 * float(there.mean() + back.mean()), 3), round(100 * (1 - f1), 1))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import trimesh
 
-from bench.scene_measure import chamfer
+from bench.scene_measure import closeness
 from worker.engines.scene import field, photos, presets, views
 from worker.engines.scene.presets import Settings
 from worker.engines.scene.views import Capture
@@ -161,11 +161,12 @@ def run(base: pathlib.Path, preset: Any, seconds: float) -> dict[str, Any]:
         trained = time.monotonic() - begun
     begun = time.monotonic()
     mesh = export(made, folder, capture, sizes.grid)
+    near = closeness(mesh, capture, base / "photos-truth")
     return {
         "train_s": round(trained, 1), "export_s": round(time.monotonic() - begun, 1), "steps": made.step,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "psnr": psnr(made, ours, capture),
-        "chamfer_tsdf": chamfer(mesh, capture, base / "photos-truth"), "faces": len(mesh.faces),
+        "chamfer_tsdf": near.chamfer, "f1_missing_tsdf": near.f1_missing, "faces": len(mesh.faces),
     }  # fmt: skip
 
 

@@ -16,12 +16,21 @@ PYTHON = ROOT / ".venvs" / "scene" / "bin" / "python"
 TITLE = "Scene"
 
 
-def measure() -> Section:
-    """Run it; minutes."""
+def measure(photos: Path | None = None) -> Section:
+    """Run it, on a folder of real photos too where one is given; minutes."""
     if not PYTHON.exists() or not (ROOT / "gpu_batch" / "bench" / "scene.py").exists():
         return missing("the scene environment or gpu_batch/bench is not there")
+    lines = _run()
+    if isinstance(lines, list) and photos is not None:
+        real = _run("--photos", str(photos))
+        lines = lines + real if isinstance(real, list) else real
+    return missing(lines) if isinstance(lines, str) else _section(tuple(_entry(line) for line in lines))
+
+
+def _run(*arguments: str) -> list[dict[str, Any]] | str:
+    """The lines that bench.scene prints, or why there are none."""
     done = subprocess.run(
-        [str(PYTHON), "-m", "bench.scene"],
+        [str(PYTHON), "-m", "bench.scene", *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'gpu_batch'}:{ROOT / 'layers' / 'core'}:{ROOT}"},
         capture_output=True,
@@ -29,9 +38,8 @@ def measure() -> Section:
         check=False,
     )
     if done.returncode != 0:
-        return missing(f"bench.scene failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}")
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return _section(tuple(_entry(line) for line in lines))
+        return f"bench.scene failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}"
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def kept(document: Path) -> Section:

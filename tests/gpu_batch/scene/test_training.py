@@ -1,6 +1,6 @@
 """The field: it learns, its checkpoint holds everything, and it fetches nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,13 +25,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def train(folder: Path, capture: Capture, stop_at: int | None = None) -> list[float]:
+def train(folder: Path, capture: Capture, stop_at: int | None = None, steps: int = TINY.steps) -> list[float]:
     """Train to the end, or until `stop_at`; the PSNRs told."""
     told: list[tuple[int, float]] = []
     training.train(
         folder,
         capture,
-        TINY,
+        replace(TINY, steps=steps),
         "cpu",
         seed=5,
         tick=lambda step, psnr: told.append((step, psnr)),
@@ -51,15 +51,52 @@ class TestTraining:
         for name in ("whole", "parts"):
             (tmp_path / name).mkdir()
             capture = capture_of_sphere(tmp_path / name)
-        train(tmp_path / "whole", capture)
-        train(tmp_path / "parts", capture, stop_at=50)
-        assert not training.finished(tmp_path / "parts" / "field.pt", TINY)
-        train(tmp_path / "parts", capture)
-        assert training.finished(tmp_path / "parts" / "field.pt", TINY)
+        sizes = replace(TINY, steps=60)
+        train(tmp_path / "whole", capture, steps=60)
+        train(tmp_path / "parts", capture, stop_at=30, steps=60)
+        assert not training.finished(tmp_path / "parts" / "field.pt", sizes)
+        train(tmp_path / "parts", capture, steps=60)
+        assert training.finished(tmp_path / "parts" / "field.pt", sizes)
         whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
         assert whole.keys() == parts.keys()
         for name, value in whole.items():
             assert torch.equal(value, parts[name]), name
+
+    def test_a_killed_run_goes_on_elsewhere_from_its_last_checkpoint_to_the_same_weights(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No farewell: the process is gone between two steps, and only what was kept reaches the other machine."""
+        kept: list[bytes] = []
+        clock = iter(range(10_000))
+        # A step takes a second on this clock, so that a checkpoint falls due every 21 steps.
+        monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+        for name in ("whole", "killed", "elsewhere"):
+            (tmp_path / name).mkdir()
+            capture = capture_of_sphere(tmp_path / name)
+
+        def die_at(step: int, psnr: float) -> None:
+            if step == 30:
+                raise SystemExit
+
+        def go(name: str, tick: Callable[[int, float], None], steps: int = 40) -> None:
+            training.train(
+                tmp_path / name, capture, replace(TINY, steps=steps), "cpu", 5, tick,
+                lambda path: kept.append(path.read_bytes()), lambda: False,
+            )  # fmt: skip
+
+        go("whole", lambda step, psnr: None)
+        kept.clear()
+        with pytest.raises(SystemExit):
+            go("killed", die_at)
+        (tmp_path / "elsewhere" / "field.pt").write_bytes(kept[-1])
+        step = torch.load(tmp_path / "elsewhere" / "field.pt", weights_only=True)["step"]
+        assert 30 - training.CHECKPOINT_SECONDS - 1 <= step < 30
+        go("elsewhere", lambda step, psnr: None)
+        whole, elsewhere = weights(tmp_path / "whole"), weights(tmp_path / "elsewhere")
+        assert all(torch.equal(value, elsewhere[name]) for name, value in whole.items())
+
+    def test_at_most_thirty_seconds_can_be_lost(self) -> None:
+        assert training.CHECKPOINT_SECONDS <= 30 - 5
 
     def test_it_learns_the_sphere(self, tmp_path: Path) -> None:
         capture = capture_of_sphere(tmp_path)

@@ -7,7 +7,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from worker.engines.scene.presets import Settings
+from worker.engines.scene import kernels
+from worker.engines.scene.presets import Device, Settings
 from worker.engines.scene.views import Capture
 
 
@@ -42,10 +43,11 @@ with warnings.catch_warnings():
     from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
     from nerfstudio.models.base_model import Model as BaseModel
     from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
-    from nerfstudio.utils.external import TCNN_EXISTS
     from torchmetrics.image import PeakSignalNoiseRatio
 
 _FAR = 60.0
+_CHUNK = {"cpu": 1 << 12, "cuda": 1 << 15}
+"""Rays at a time: what fits a cache, and what fills a GPU."""
 
 
 class SmallNerfacto(NerfactoModel):
@@ -107,8 +109,8 @@ class SmallNerfacto(NerfactoModel):
         return float(np.clip(np.interp(step, [0, warm], [0, self.config.proposal_update_every]), 1, None))
 
 
-def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
-    """A fresh field for the capture's box; on CUDA with tinycudann's kernels where they are installed."""
+def build(capture: Capture, settings: Settings, device: Device) -> SmallNerfacto:
+    """A fresh field for the capture's box, with the kernels that fit the machine."""
     bounded = capture.masks != "none"
     # Without masks nothing is modelled nearer to the camera than half-way to the box: that is where floaters live.
     eyes = np.array([view.pose[:3, 3] for view in capture.training])
@@ -141,7 +143,7 @@ def build(capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
         use_appearance_embedding=False,
         average_init_density=1.0,
         camera_optimizer=CameraOptimizerConfig(mode="off"),
-        implementation="tcnn" if device == "cuda" and TCNN_EXISTS else "torch",
+        implementation=kernels.choose(kernels.probe(device)),
     )
     box = torch.tensor(np.stack([capture.low, capture.high]), dtype=torch.float32)
     model = config.setup(scene_box=SceneBox(aabb=box), num_train_data=len(capture.training))
@@ -166,13 +168,13 @@ def look(
     origins: torch.Tensor,
     directions: torch.Tensor,
     between: Callable[[], Any] = lambda: None,
-    chunk: int = 4096,
 ) -> dict[str, torch.Tensor]:
     """Render rays (N, 3), unit directions: `rgb` (N, 3), `depth` (N,) along the ray, `accumulation` (N,).
 
     `between` is called before each chunk and may raise to stop.
     """
     model.eval()
+    chunk = _CHUNK["cpu" if origins.device.type == "cpu" else "cuda"]
     parts: list[dict[str, torch.Tensor]] = []
     for start in range(0, len(origins), chunk):
         between()

@@ -3,8 +3,22 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Preset = Literal["draft", "standard"]
+Preset = Literal["draft", "standard", "high"]
 Device = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a delivered model is at least; a job that stays under it fails and costs nothing."""
+
+    min_psnr_db: float
+    """Object-only PSNR of the textured mesh on held-out views."""
+    max_reprojection_px: float
+    min_faces: int
+    min_coverage: float
+    """Share of the texture that some photo saw."""
+    min_registered: float
+    """Share of the photos whose cameras were found."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +53,19 @@ class Settings:
     """Triangle budget of the delivered mesh."""
     texture_px: int
     texture_quality: int
-    """JPEG quality of the texture: with texture_px this is the file-size budget."""
+    """JPEG quality of the texture, where the budget below has room for it."""
+    glb_bytes: int
+    """Budget of the uncompressed GLB."""
 
     preview_px: int
     preview_frames: int
 
-    min_psnr_db: float
-    """The promise: object-only PSNR of the textured mesh on held-out views."""
-    max_reprojection_px: float
-    min_faces: int
+    promise: Promise
 
+
+_DRAFT = Promise(min_psnr_db=16.0, max_reprojection_px=2.0, min_faces=500, min_coverage=0.4, min_registered=0.5)
+_STANDARD = Promise(min_psnr_db=18.0, max_reprojection_px=1.5, min_faces=2_000, min_coverage=0.5, min_registered=0.7)
+_HIGH = Promise(min_psnr_db=19.0, max_reprojection_px=1.2, min_faces=8_000, min_coverage=0.6, min_registered=0.8)
 
 _DRAFT_CPU = Settings(
     photo_px=1024,
@@ -71,11 +88,10 @@ _DRAFT_CPU = Settings(
     faces=16_000,
     texture_px=1024,
     texture_quality=90,
+    glb_bytes=3_000_000,
     preview_px=400,
     preview_frames=24,
-    min_psnr_db=16.0,
-    max_reprojection_px=2.0,
-    min_faces=500,
+    promise=_DRAFT,
 )
 
 _STANDARD_CPU = replace(
@@ -93,11 +109,31 @@ _STANDARD_CPU = replace(
     depth_views=40,
     faces=40_000,
     texture_px=2048,
+    glb_bytes=6_000_000,
     preview_px=560,
     preview_frames=36,
-    min_psnr_db=18.0,
-    max_reprojection_px=1.5,
-    min_faces=2_000,
+    promise=_STANDARD,
+)
+
+_HIGH_CPU = replace(
+    _STANDARD_CPU,
+    photo_px=2400,
+    train_px=400,
+    steps=4_000,
+    rays=1024,
+    samples=32,
+    levels=10,
+    log2_hashmap=17,
+    max_res=320,
+    grid=256,
+    depth_px=256,
+    depth_views=64,
+    faces=120_000,
+    texture_px=4096,
+    texture_quality=92,
+    glb_bytes=20_000_000,
+    preview_px=720,
+    promise=_HIGH,
 )
 
 _DRAFT_CUDA = replace(
@@ -114,7 +150,7 @@ _DRAFT_CUDA = replace(
     grid=224,
     depth_px=320,
     faces=40_000,
-    min_psnr_db=17.0,
+    promise=replace(_DRAFT, min_psnr_db=17.0),
 )
 
 _STANDARD_CUDA = replace(
@@ -130,15 +166,34 @@ _STANDARD_CUDA = replace(
     depth_views=64,
     faces=100_000,
     texture_px=4096,
+    glb_bytes=15_000_000,
     preview_px=720,
-    min_psnr_db=19.0,
+    promise=replace(_STANDARD, min_psnr_db=19.0),
+)
+
+_HIGH_CUDA = replace(
+    _STANDARD_CUDA,
+    photo_px=4000,
+    train_px=1200,
+    steps=30_000,
+    log2_hashmap=20,
+    max_res=4096,
+    grid=448,
+    depth_px=720,
+    depth_views=96,
+    faces=300_000,
+    texture_quality=92,
+    glb_bytes=30_000_000,
+    promise=replace(_HIGH, min_psnr_db=20.0),
 )
 
 _TABLE: dict[tuple[Preset, Device], Settings] = {
     ("draft", "cpu"): _DRAFT_CPU,
     ("standard", "cpu"): _STANDARD_CPU,
+    ("high", "cpu"): _HIGH_CPU,
     ("draft", "cuda"): _DRAFT_CUDA,
     ("standard", "cuda"): _STANDARD_CUDA,
+    ("high", "cuda"): _HIGH_CUDA,
 }
 
 

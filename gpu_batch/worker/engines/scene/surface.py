@@ -18,11 +18,16 @@ from skimage import measure
 
 from worker.engines.scene import field, fusion
 from worker.engines.scene.field import SmallNerfacto
-from worker.engines.scene.presets import Settings
+from worker.engines.scene.presets import Device, Settings
 from worker.engines.scene.views import Capture, View
 from worker.errors import QualityError
 
 Tick = Callable[[float, str], None]
+
+_NEVER_ZERO = 1e-3
+"""Cells. A corner that lies exactly on the surface would make marching cubes touch itself there: no closed mesh."""
+_CLEARANCE_CELLS = 1.0
+"""What rises less than this above the floor is cut off with it, where no outline tells the floor from the object."""
 
 
 def choose_views(capture: Capture, count: int) -> list[View]:
@@ -38,7 +43,7 @@ def choose_views(capture: Capture, count: int) -> list[View]:
     return [candidates[index] for index in sorted(chosen)]
 
 
-def see(model: SmallNerfacto, view: View, capture: Capture, device: str, between: Callable[[], Any]) -> fusion.Depth:
+def see(model: SmallNerfacto, view: View, capture: Capture, device: Device, between: Callable[[], Any]) -> fusion.Depth:
     """Depth of one view through the field; rays that miss the box, or pass through, see nothing."""
     origin, directions = view.rays()
     lengths = np.linalg.norm(directions, axis=1)
@@ -62,9 +67,15 @@ def _meets_box(origin: Any, directions: Any, capture: Capture) -> npt.NDArray[np
 
 
 def extract(
-    folder: pathlib.Path, capture: Capture, settings: Settings, model: SmallNerfacto, device: str, tick: Tick
+    folder: pathlib.Path,
+    capture: Capture,
+    settings: Settings,
+    model: SmallNerfacto,
+    device: Device,
+    tick: Tick,
+    crop: bool = True,
 ) -> trimesh.Trimesh:
-    """The fused surface: its largest part, smoothed.
+    """The fused surface: its largest part, smoothed; with `crop` without the floor, where there is one.
 
     Raises:
         QualityError: `no_surface`.
@@ -77,10 +88,42 @@ def extract(
     grid = fusion.Grid.over(capture.low, capture.high, settings.grid)
     distance, known = fusion.fuse(grid, depths, device, lambda: tick(0.65, "fusing depth"))
     if capture.masks == "none":
-        return _polished(_isosurface(grid, distance, known))
+        if not crop or capture.floor is None:
+            return _polished(_isosurface(grid, distance, known))
+        return _polished(_isosurface(grid, _standing(grid, distance, known, capture.floor), None))
     tick(0.8, "cutting along the outlines")
-    outline = fusion.hull(folder, capture, grid, settings.photo_px, device)
-    return _polished(_isosurface(grid, _without_cavities(np.maximum(distance, outline)), None))
+    solid = np.maximum(distance, fusion.hull(folder, capture, grid, settings.photo_px, device))
+    if capture.floor is not None:
+        # No photo shows the underside: what the outlines allow below the floor is the shadow of the object.
+        solid = np.maximum(solid, _under(grid, capture.floor))
+    return _polished(_isosurface(grid, _without_cavities(solid), None))
+
+
+def _standing(
+    grid: fusion.Grid, distance: npt.NDArray[np.float32], known: npt.NDArray[np.bool_], floor: float
+) -> npt.NDArray[np.float32]:
+    """What stands on the floor, as a closed solid: the floor and all below it cut away.
+
+    Free is also what no photo saw if only such cells lie between it and the border: it is not the inside of anything.
+    """
+    height = grid.low[2] + grid.cell * np.arange(grid.shape[2])
+    labels, _ = ndimage.label(~known & (height > floor))
+    border = np.zeros_like(known)
+    for axis in range(3):
+        for end in (0, -1):
+            border[(slice(None),) * axis + (end,)] = True
+    # A thing that stands on the underside of the box is open there to nothing but the floor.
+    border[:, :, 0] = False
+    reached = np.unique(labels[border])
+    opened = np.where(np.isin(labels, reached[reached > 0]), np.float32(fusion.TRUNCATION_CELLS), distance)
+    return _without_cavities(np.maximum(opened, _under(grid, floor + _CLEARANCE_CELLS * grid.cell)))
+
+
+def _under(grid: fusion.Grid, floor: float) -> npt.NDArray[np.float32]:
+    """Signed distance in cells (nz,) to what is above the floor, clipped as in `fuse`."""
+    height = grid.low[2] + grid.cell * np.arange(grid.shape[2])
+    limit = fusion.TRUNCATION_CELLS
+    return np.asarray(((floor - height) / grid.cell).clip(-limit, limit), np.float32)
 
 
 def _without_cavities(distance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -96,6 +139,7 @@ def _isosurface(grid: fusion.Grid, distance: Any, known: Any | None) -> trimesh.
     volume = np.pad(distance, 1, constant_values=fusion.TRUNCATION_CELLS) if closed else distance
     if not volume.min() < 0 < volume.max():
         raise _nothing()
+    volume = np.where(np.abs(volume) < _NEVER_ZERO, np.float32(_NEVER_ZERO), volume)
     vertices, faces, _, _ = measure.marching_cubes(volume, 0.0, mask=known)  # type: ignore[no-untyped-call]
     if not len(faces):
         raise _nothing()
@@ -131,13 +175,16 @@ def _polished(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:
-    """Quadric decimation to at most `faces` triangles; degenerate ones are removed."""
+    """Quadric decimation to at most `faces` triangles; degenerate ones are removed, small holes are closed."""
     points, triangles = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
     if len(triangles) > faces:
         points, triangles = fast_simplification.simplify(points, triangles, target_count=faces, agg=4.0)
     small = trimesh.Trimesh(points, triangles, process=True)
     small.update_faces(small.nondegenerate_faces())
-    return _largest(small)
+    small = _largest(small)
+    if not small.is_watertight:
+        trimesh.repair.fill_holes(small)
+    return small
 
 
 def save(path: pathlib.Path, mesh: trimesh.Trimesh) -> None:

@@ -15,7 +15,7 @@ import torch
 
 from worker.engines.scene import field, views
 from worker.engines.scene.field import SmallNerfacto
-from worker.engines.scene.presets import Settings
+from worker.engines.scene.presets import Device, Settings
 from worker.engines.scene.rays import bilinear
 from worker.engines.scene.views import Capture, View
 
@@ -63,7 +63,7 @@ class Sightings:
     distances: torch.Tensor
 
 
-def sightings(folder: pathlib.Path, capture: Capture, settings: Settings, device: str) -> Sightings:
+def sightings(folder: pathlib.Path, capture: Capture, settings: Settings, device: Device) -> Sightings:
     """All sightings of sparse points in training views; there may be none."""
     rows: list[tuple[Any, Any, Any]] = []
     for number, view in enumerate(capture.views):
@@ -88,11 +88,11 @@ def sightings(folder: pathlib.Path, capture: Capture, settings: Settings, device
     )
 
 
-def _tensor(values: Any, device: str) -> torch.Tensor:
+def _tensor(values: Any, device: Device) -> torch.Tensor:
     return torch.tensor(np.asarray(values, np.float32), device=device)
 
 
-def pixels(folder: pathlib.Path, capture: Capture, settings: Settings, device: str) -> Pixels:
+def pixels(folder: pathlib.Path, capture: Capture, settings: Settings, device: Device) -> Pixels:
     """All pixels of the training views that can teach something: with masks, those on and near the object."""
     rows: dict[bool, list[tuple[Any, Any, Any]]] = {True: [], False: []}
     for view in capture.training:
@@ -136,7 +136,7 @@ def train(
     folder: pathlib.Path,
     capture: Capture,
     settings: Settings,
-    device: str,
+    device: Device,
     seed: int,
     tick: Callable[[int, float], None],
     keep: Callable[[pathlib.Path], None],
@@ -232,6 +232,7 @@ def save(path: pathlib.Path, model: SmallNerfacto, optimizer: torch.optim.Optimi
     """Write everything the next step depends on, at once or not at all."""
     state = {
         "step": step,
+        "kernels": model.config.implementation,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "random": torch.get_rng_state(),
@@ -245,6 +246,9 @@ def save(path: pathlib.Path, model: SmallNerfacto, optimizer: torch.optim.Optimi
 
 def _load(path: pathlib.Path, model: SmallNerfacto, optimizer: torch.optim.Optimizer) -> int:
     state = torch.load(path, weights_only=True, map_location="cpu")
+    if state.get("kernels", model.config.implementation) != model.config.implementation:
+        # From a machine of another kind: its weights have another layout, so training starts anew.
+        return 0
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["random"])
@@ -255,7 +259,7 @@ def _load(path: pathlib.Path, model: SmallNerfacto, optimizer: torch.optim.Optim
     return int(state["step"])
 
 
-def trained(path: pathlib.Path, capture: Capture, settings: Settings, device: str) -> SmallNerfacto:
+def trained(path: pathlib.Path, capture: Capture, settings: Settings, device: Device) -> SmallNerfacto:
     """The field from `field.pt`, for looking at."""
     model = field.build(capture, settings, device)
     state = torch.load(path, weights_only=True, map_location=device)

@@ -3,9 +3,15 @@
 import pathlib
 import tempfile
 
+import cv2
+import numpy as np
 from pxr import Gf, Sdf, Usd, UsdGeom, UsdShade, UsdUtils, Vt
 
-from worker.engines.scene.delivered import Delivered
+from worker.engines.scene.delivered import Delivered, encoded
+
+TEXTURE_PX = 2048
+"""AR Quick Look's advice for the longest side of a texture."""
+_SMALLER_QUALITY = 90
 
 
 def write(path: pathlib.Path, model: Delivered) -> None:
@@ -16,12 +22,21 @@ def write(path: pathlib.Path, model: Delivered) -> None:
     """
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         layer = pathlib.Path(folder) / "model.usdc"
-        (layer.parent / "texture.jpg").write_bytes(model.jpeg)
+        (layer.parent / "texture.jpg").write_bytes(_texture(model))
         stage = Usd.Stage.CreateNew(str(layer))
         _author(stage, model)
         stage.GetRootLayer().Save()
         if not UsdUtils.CreateNewARKitUsdzPackage(Sdf.AssetPath(str(layer)), str(path)):
             raise OSError(f"{path.name} could not be packed")
+
+
+def _texture(model: Delivered) -> bytes:
+    """The JPEG, made smaller where AR would not take it."""
+    if model.texture_px <= TEXTURE_PX:
+        return model.jpeg
+    whole = cv2.imdecode(np.frombuffer(model.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    small = cv2.resize(whole, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_AREA)
+    return encoded(np.asarray(small[..., ::-1], np.uint8), _SMALLER_QUALITY, len(model.jpeg))
 
 
 def _author(stage: Usd.Stage, model: Delivered) -> None:
@@ -38,6 +53,7 @@ def _author(stage: Usd.Stage, model: Delivered) -> None:
     mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
     mesh.CreateExtentAttr([Gf.Vec3f(*map(float, model.points.min(0))), Gf.Vec3f(*map(float, model.points.max(0)))])
     mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+    mesh.CreateDoubleSidedAttr(not model.watertight)
     st = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("st", Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.vertex)
     st.Set(Vt.Vec2fArray.FromNumpy(model.uv))
     UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(_material(stage))

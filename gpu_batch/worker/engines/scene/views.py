@@ -79,6 +79,8 @@ class Capture:
     """Sightings (T, 2): the position of a view in `views`, and the row of the point that it saw."""
     reprojection_px: float
     method: str
+    floor: float | None = None
+    """Height of the plane that the object stands on, where the sparse points show one."""
 
     @property
     def training(self) -> tuple[View, ...]:
@@ -120,6 +122,7 @@ def save(folder: pathlib.Path, capture: Capture) -> None:
         "masks": capture.masks,
         "reprojection_px": capture.reprojection_px,
         "method": capture.method,
+        "floor": capture.floor,
     }
     np.savez(folder / "views" / "points.npz", points=capture.points.astype(np.float32), tracks=capture.tracks)
     (folder / "views" / "views.json").write_text(json.dumps(record))
@@ -152,4 +155,11 @@ def load(folder: pathlib.Path) -> Capture:
         tracks,
         record["reprojection_px"],
         record["method"],
+        record.get("floor"),
     )
+
+
+def front(capture: Capture) -> float:
+    """Azimuth in degrees, round z from x, of the side that the first photo shows."""
+    first = capture.views[0].pose[:3, 3]
+    return float(np.degrees(np.arctan2(first[1], first[0])))

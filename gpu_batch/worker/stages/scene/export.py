@@ -6,17 +6,27 @@ from worker.stages.scene.work import scene_work, settings, teller
 
 def run(context: Context) -> None:
     """Write the models and name them as results."""
-    from worker.engines.scene import delivered, gltf, texture, usd
+    from worker.engines.scene import delivered, gltf, texture, usd, views
 
-    tell = teller(context)
-    model = delivered.prepare(texture.load(context.folder), settings(context).texture_quality)
+    tell, work, sizes = teller(context), scene_work(context), settings(context)
+    model = delivered.prepare(
+        texture.load(context.folder),
+        sizes.texture_quality,
+        sizes.glb_bytes,
+        bool(context.state.get("watertight")),
+        work.longest_side_m,
+        views.front(views.load(context.folder)),
+    )
     tell(0.3, "Writing GLB")
     glb = context.folder / "model.glb"
-    gltf.write(glb, model)
+    gltf.write(glb, model, work.compression)
     context.add_result(glb, "model_glb", "model/gltf-binary")
-    if scene_work(context).usdz:
+    context.state.update(size_m=list(model.size_m), glb_bytes=glb.stat().st_size)
+    if work.usdz:
         tell(0.6, "Writing USDZ")
         usdz = context.folder / "model.usdz"
         usd.write(usdz, model)
+        context.state["usdz_bytes"] = usdz.stat().st_size
         context.add_result(usdz, "model_usdz", "model/vnd.usdz+zip")
-    context.note(delivered.SCALE_NOTE)
+    if work.longest_side_m is None:
+        context.note(delivered.SCALE_NOTE)

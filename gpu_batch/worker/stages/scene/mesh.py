@@ -2,7 +2,7 @@
 
 from worker.stages.base import Context
 from worker.stages.scene import texture
-from worker.stages.scene.work import settings, teller
+from worker.stages.scene.work import scene_work, settings, teller
 
 
 def done(context: Context) -> bool:
@@ -17,13 +17,21 @@ def run(context: Context) -> None:
     from worker.engines.scene import surface, training, views
 
     sizes, tell = settings(context), teller(context)
+    crop = scene_work(context).floor == "crop"
     capture = views.load(context.folder)
     model = training.trained(context.folder / "field.pt", capture, sizes, context.device)
     whole = surface.extract(
-        context.folder, capture, sizes, model, context.device, lambda share, words: tell(share, words.capitalize())
+        context.folder,
+        capture,
+        sizes,
+        model,
+        context.device,
+        lambda share, words: tell(share, words.capitalize()),
+        crop,
     )
     tell(0.95, "Simplifying")
     small = surface.decimate(whole, sizes.faces)
     surface.save(context.folder / "surface.npz", small)
-    context.state["faces"] = len(small.faces)
+    found = "none" if capture.floor is None else "cropped" if crop or capture.masks != "none" else "kept"
+    context.state.update(faces=len(small.faces), watertight=bool(small.is_watertight), floor=found)
     context.checkpoint("surface", context.folder / "surface.npz")

@@ -6,13 +6,10 @@ from worker.stages.scene.work import settings, teller
 
 def run(context: Context) -> None:
     """Draw the turntable; the still shows the side that the first photo shows."""
-    import numpy as np
-
     from worker.engines.scene import texture, turntable, views
 
     sizes, tell = settings(context), teller(context)
-    first = views.load(context.folder).views[0].pose[:3, 3]
-    facing = float(np.degrees(np.arctan2(first[1], first[0])))
+    facing = views.front(views.load(context.folder))
     animation, still = context.folder / "preview.webp", context.folder / "preview.png"
     turntable.write(
         animation, still, texture.load(context.folder), sizes.preview_px, sizes.preview_frames, facing, tell

@@ -12,15 +12,24 @@ def done(context: Context) -> bool:
     """True where the field is trained to the end and is back, or the mesh made of it is."""
     if not context.state.get("trained"):
         return False
-    return mesh.done(context) or context.restore("field", context.folder / "field.pt")
+    return mesh.done(context) or (_readable(context) and context.restore("field", context.folder / "field.pt"))
+
+
+def _readable(context: Context) -> bool:
+    """Whether this machine's kernels are those that trained the field: their weights have a layout of their own."""
+    from worker.engines.scene import kernels
+
+    mine = kernels.choose(kernels.probe(context.device))
+    return bool(context.state.get("kernels", mine) == mine)
 
 
 def run(context: Context) -> None:
     """Train, going on from the last checkpoint."""
-    from worker.engines.scene import training, views
+    from worker.engines.scene import kernels, training, views
 
     sizes = settings(context)
     capture = views.load(context.folder)
+    context.state["kernels"] = kernels.choose(kernels.probe(context.device))
     context.restore("field", context.folder / "field.pt")
 
     def tick(step: int, psnr: float) -> None:
