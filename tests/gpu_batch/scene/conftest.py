@@ -64,7 +64,7 @@ def run(shoot: Shoot, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     work = work_of(shoot.photos, SIZE, FOCAL)
     first = Entry(folder / "one", folder / "kept", work, shoot.photos)
-    first.go(until="poses")
+    first.go(until="outline")
     first.interrupted.set()
     with pytest.raises(Exception, match="interrupted"):
         first.go()

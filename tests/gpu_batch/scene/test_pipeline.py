@@ -1,6 +1,7 @@
 """The whole way on small sizes: what comes out, how near it is to the truth, and that an interruption loses nothing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.gpu_batch.scene.attempt import Entry
 from tests.gpu_batch.scene.conftest import SIZE, SMALL, Run, Shoot
 from worker.engines.scene import texture, views
 from worker.errors import QualityError
-from worker.stages.scene import describe, report
+from worker.stages.scene import describe, export, report
 
 pytestmark = pytest.mark.part("JOB-10")
 
@@ -44,7 +45,7 @@ class TestFullRun:
             "preview.webp": ("preview", "image/webp"),
             "report.json": ("report", "application/json"),
         }
-        assert describe(run.second) == ("nerfstudio:small-nerfacto", "draft-cpu")
+        assert describe(run.second) == ("nerfstudio:small-nerfacto-torch", "draft-cpu")
 
     def test_every_photo_is_registered_and_the_quality_says_so(self, run: Run) -> None:
         quality = run.second.quality
@@ -54,6 +55,18 @@ class TestFullRun:
         assert quality.reprojection_error_px < 0.6
         assert quality.psnr_object_db > 17
         assert 1000 < quality.faces <= SMALL.faces
+        assert quality.coverage is not None
+        assert quality.coverage > 0.5
+
+    def test_the_report_tells_the_files_sizes_and_that_the_surface_is_closed(self, run: Run) -> None:
+        quality = run.second.quality
+        assert quality is not None
+        assert quality.glb_bytes == run.second.results["model.glb"][0].stat().st_size <= SMALL.glb_bytes
+        assert quality.usdz_bytes == run.second.results["model.usdz"][0].stat().st_size
+        assert quality.size_m is not None
+        assert (max(quality.size_m), quality.metric) == (pytest.approx(0.3), False)
+        assert quality.watertight is True
+        assert quality.floor == "none"
 
     def test_cameras_lie_within_two_percent_of_the_truth(self, run: Run, shoot: Shoot) -> None:
         capture = views.load(run.second.folder)
@@ -92,7 +105,7 @@ class TestFullRun:
 
 class TestInterruption:
     def test_the_first_entry_stopped_in_training(self, run: Run) -> None:
-        assert run.first.ran == ["check", "masks", "poses", "train"]
+        assert run.first.ran == ["check", "masks", "poses", "outline", "train"]
 
     def test_the_second_entry_repeats_nothing_that_was_kept(self, run: Run) -> None:
         assert run.second.ran == ["train", "mesh", "texture", "export", "preview", "report"]
@@ -125,6 +138,47 @@ class TestPromise:
         assert caught.value.fix
         assert json.loads(run.second.results["report.json"][0].read_text())["kept"] is False
         assert "model.glb" in run.second.results
+
+    @pytest.mark.parametrize(
+        ("state", "failing", "advice"),
+        [
+            ({"seen": 0.2}, "20% of the surface seen instead of 40%", "every side"),
+            ({"registered": 9}, "9 of 24 photos used instead of 12", "closer to each other"),
+            ({"faces": 12}, "12 triangles instead of 500", "fill more of each photo"),
+            ({"psnr": 9.0}, "likeness 9.0 dB instead of 16.0", "even light"),
+        ],
+    )
+    def test_whatever_stays_under_the_promise_is_named_with_what_to_do_better(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, state: dict[str, float], failing: str, advice: str
+    ) -> None:
+        for name, value in state.items():
+            monkeypatch.setitem(run.second.state, name, value)
+        with pytest.raises(QualityError, match=failing) as caught:
+            report.run(run.second)
+        assert caught.value.fix is not None
+        assert advice in caught.value.fix
+        assert json.loads(run.second.results["report.json"][0].read_text())["failings"] == [failing]
+
+
+class TestOptions:
+    def test_a_real_size_and_draco_reach_both_files(self, run: Run, shoot: Shoot, tmp_path: Path) -> None:
+        kept = run.second.folder.parent / "kept"
+        work = run.second.work.model_copy(update={"longest_side_m": 0.85, "compression": "draco"})
+        entry = Entry(tmp_path / "sized", tmp_path / "kept", work, shoot.photos)
+        entry.state = dict(run.second.state)
+        for name in ("views", "textured"):
+            shutil.copytree(kept / name, entry.folder / name)
+        export.run(entry)
+        stage = Usd.Stage.Open(str(entry.results["model.usdz"][0]))
+        low, high = (
+            np.array(corner) for corner in UsdGeom.Mesh(stage.GetPrimAtPath("/Model/Mesh")).GetExtentAttr().Get()
+        )
+        assert np.isclose((high - low).max(), 0.85, atol=1e-4)
+        assert UsdGeom.GetStageMetersPerUnit(stage) == 1.0
+        small, plain = entry.results["model.glb"][0], run.second.results["model.glb"][0]
+        assert b"KHR_draco_mesh_compression" in small.read_bytes()
+        assert small.stat().st_size < 0.7 * plain.stat().st_size
+        assert entry.notes == []
 
 
 class TestUsdz:

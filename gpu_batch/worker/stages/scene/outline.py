@@ -1,7 +1,7 @@
 """Stage `outline`: the object's masks once the cameras are known. Rewrites `views/`."""
 
 from worker.stages.base import Context
-from worker.stages.scene.work import teller
+from worker.stages.scene.work import scene_work, teller
 
 _NO_OUTLINE = (
     "The object could not be told from its surroundings, so the model holds whatever lies in the box round it."
@@ -20,8 +20,9 @@ def run(context: Context) -> None:
 
     tell = teller(context)
     capture = views.load(context.folder)
-    # Alpha is the customer's own word.
-    if capture.masks != "alpha":
+    # Alpha is the customer's own word; and an outline would cut off the floor that the customer wants to keep.
+    kept = capture.masks == "none" and scene_work(context).floor == "keep"
+    if capture.masks != "alpha" and not kept:
         found = outline.outline(context.folder, capture, lambda share: tell(share, "Outlines from the geometry"))
         if found is None and capture.masks == "none":
             context.note(_NO_OUTLINE)
