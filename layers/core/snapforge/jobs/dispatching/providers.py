@@ -1,6 +1,6 @@
 """To a provider: a ticket on the queue `providers`, which names who is to draw it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from snapforge.aws import secrets, settings, sqs
 from snapforge.contracts.tickets import Ticket
@@ -15,15 +15,17 @@ from snapforge.providers import registry
 QUEUE = "providers"
 
 
-def route(parameters: ImageParameters, tried: Sequence[str], *, cold: bool) -> str | None:
+def route(parameters: ImageParameters, tried: Sequence[str], is_cold: Callable[[], bool]) -> str | None:
     """Who draws the next attempt, by the installation's settings and keys; None where nobody can.
 
-    tried: the routes of the run's earlier attempts. cold: no worker of ours is ready.
+    tried: the routes of the run's earlier attempts. is_cold: whether no worker of ours is ready; asked only where there
+    is a choice.
     """
     allowed = routing.routes(settings.get("IMAGE_ROUTES"))
     if allowed == (routing.OWN,):
         return routing.OWN
     configured = registry.configured(secrets.read("providers"))
+    cold = routing.OWN in allowed and parameters.priority != "bulk" and is_cold()
     return routing.choose(parameters, tried, allowed=allowed, configured=configured, cold=cold)
 
 
