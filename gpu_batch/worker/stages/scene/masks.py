@@ -26,8 +26,8 @@ def run(context: Context) -> None:
     made = first.make(photo_paths(context), store, _segmenter(context), lambda share: tell(share, "Outlines"))
     for note in made.notes:
         context.note(note)
-    context.state.update(masks=made.kind, masked=store.count)
-    if store.count:
+    context.state.update(masks=made.kind, masked=store.made)
+    if store.made:
         context.checkpoint("masks", store.folder)
 
 

@@ -1,7 +1,7 @@
 """The photographer: cameras on a rising spiral, soft daylight, JPEGs with the EXIF a phone would write.
 
-Or a camera on a tripod before a turntable (background `still`): seen from the object, the camera walks round it, but the
-room behind it never changes.
+Or a camera on a tripod before a turntable (background `still`): seen from the object, the camera walks round it, but
+the room behind it never changes.
 """
 
 import json

@@ -1,9 +1,9 @@
 """Which pixels show the object.
 
 Before the poses, from one photo or from the whole set: `plain` (a plain border, then GrabCut), `still` (a background
-that stands still while the object turns), `segmenter` (a model from the weights folder), or the photos' own alpha. After
-the poses: `agree` holds the masks of all photos against each other, and makes them from the sparse cloud where there
-are none. Masks lie in a folder as files (`store`): nobody holds the masks of all photos.
+that stands still while the object turns), `segmenter` (a model from the weights folder), or the photos' own alpha;
+`first` chooses. After the poses: `outline` holds the masks of all photos against each other, and makes them from the
+sparse cloud where there are none. Masks lie in a folder as files (`store`): nobody holds those of all photos at once.
 """
 
 from typing import Literal

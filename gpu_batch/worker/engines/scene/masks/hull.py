@@ -16,7 +16,7 @@ Bools = npt.NDArray[np.bool_]
 
 _CELLS = 80
 _DOUBT = 0.1
-"""Share of the views that may deny a voxel: single masks are wrong, and a mask that lacks a part must not cut it off."""
+"""Share of the views that may deny a voxel: a single mask that lacks a part must not cut it off."""
 _FRAMED = 0.5
 """Share of the views that must have a voxel in their picture."""
 

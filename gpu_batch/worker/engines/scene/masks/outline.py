@@ -1,4 +1,4 @@
-"""Masks after the poses: each photo's mask is held against what all masks together allow, and cut again where it differs.
+"""Masks after the poses: each photo's mask is held against what all masks allow, and cut again where it differs.
 
 Where there are no masks yet, the sparse cloud seeds them: the object's points lie inside its outline in every photo,
 visible or not; points of other things, in the photos that see them, lie outside. The masks of all photos then vote on
@@ -42,7 +42,7 @@ class Outlined:
 
 
 def outline(folder: pathlib.Path, capture: Capture, tick: Tick) -> Outlined | None:
-    """Make or mend the masks of all views, and fit the frame to the object. None, and nothing changed, where that fails.
+    """Make or mend the masks of all views, and fit the frame to the object. None, and nothing written, if that fails.
 
     Reads and rewrites `views/`. A view whose mask agrees with the others keeps it at its full size.
     """
@@ -128,7 +128,7 @@ def _seeded(folder: pathlib.Path, capture: Capture, view: View, number: int, see
     seen = capture.tracks[capture.tracks[:, 0] == number, 1]
     strangers = _spots(view, capture.points[seen[~seeds.ours[seen]]])
     round_it = np.zeros(shape, np.uint8)
-    cv2.fillConvexPoly(round_it, cv2.convexHull(spots.astype(np.int32)), 1)
+    cv2.fillConvexPoly(round_it, np.asarray(cv2.convexHull(spots.astype(np.int32))), (1,))
     reach = cv2.dilate(round_it, _disc(0.1 * size))
     on = _dots(shape, spots, max(1, round(0.012 * size)))
     labels = np.full(shape, cv2.GC_BGD, np.uint8)
@@ -160,7 +160,8 @@ def _disc(radius: float) -> npt.NDArray[np.uint8]:
 def _solid(found: Bools | None) -> Bools | None:
     if found is None:
         return None
-    clean = without_specks(cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, _disc(1)))  # type: ignore[arg-type]
+    opened = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, _disc(1))
+    clean = without_specks(np.asarray(opened, np.uint8))
     return np.asarray(clean > 0) if clean.mean() > LEAST else None
 
 

@@ -1,4 +1,4 @@
-"""Which sparse points lie on the object: above the floor that it stands on, in one piece with what the cameras look at."""
+"""Which sparse points lie on the object: above the floor that it stands on, in one piece, where the cameras look."""
 
 from dataclasses import dataclass
 
@@ -105,7 +105,6 @@ def _piece(points: Array, focus: Array) -> npt.NDArray[np.int64]:
     away = np.linalg.norm(points - focus, axis=1)
     spread = float(np.median(away)) + 1e-9
     score = np.bincount(labels, weights=np.exp(-((away / spread) ** 2)), minlength=count)
-    main = labels == int(np.argmax(score))
     return np.flatnonzero(_with_neighbours(points, labels, labels == int(np.argmax(score))))
 
 

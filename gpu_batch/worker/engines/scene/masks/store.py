@@ -28,7 +28,7 @@ class Masks(Sequence[Mask | None]):
     def __getitem__(self, index: int) -> Mask | None: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[Mask | None]: ...
-    def __getitem__(self, index: int | slice) -> Mask | None | Sequence[Mask | None]:
+    def __getitem__(self, index: int | slice) -> Mask | Sequence[Mask | None] | None:
         if isinstance(index, slice):
             raise TypeError("masks are read one at a time")
         if not 0 <= index < len(self):
@@ -52,7 +52,7 @@ class Masks(Sequence[Mask | None]):
         photos.write(self._file(index), mask)
 
     @property
-    def count(self) -> int:
+    def made(self) -> int:
         """How many photos have a mask."""
         return sum(self.has(index) for index in range(len(self)))
 
