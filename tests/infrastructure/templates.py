@@ -62,8 +62,16 @@ class Function:
     properties: dict[str, Any]
 
     @property
+    def image(self) -> bool:
+        """Whether it is a container image, which holds `functions/` at its root."""
+        return self.properties.get("PackageType") == "Image"
+
+    @property
     def file(self) -> Path:
         """The handler's file."""
+        if self.image:
+            context, _, handler = self.properties["ImageConfig"]["Command"][0].partition(".")
+            return REPO / "functions" / str(context) / f"{handler.removesuffix('.handler')}.py"
         folder = (self.template.path.parent / self.properties["CodeUri"]).resolve()
         return Path(folder / self.properties["Handler"].removesuffix(".handler")).with_suffix(".py")
 

@@ -44,7 +44,11 @@ class TestFunctions:
         stem = function.file.stem
         assert function.logical_id == pascal(stem)
         assert text(function.properties["FunctionName"]) == "snapforge-${Stage}-" + dashes(stem)
-        assert function.properties["Handler"] == f"{stem}.handler"
+        handler = f"{stem}.handler"
+        if function.image:
+            assert function.properties["ImageConfig"] == {"Command": [f"{function.file.parent.name}.{handler}"]}
+        else:
+            assert function.properties["Handler"] == handler
         assert function.file.parent.parent == REPO / "functions"
 
     def test_file_names_are_unique(self) -> None:

@@ -145,7 +145,7 @@ class TestFunctions:
 
     def test_strangers_pictures_are_opened_without_rights_on_money_or_people(self) -> None:
         """What decodes pictures reaches neither identity nor billing nor any secret."""
-        openers = [f for f in functions() if {"Ref": "MediaLayer"} in f.properties["Layers"]]
+        openers = [f for f in functions() if {"Ref": "MediaLayer"} in f.properties.get("Layers", [])]
         assert {f.file.stem for f in openers} == {"on_upload_arrived", "make_variants", "draw_with_provider"}
         for function in openers:
             reached = " ".join(r for s in policies.of_function(function) for r in s.resources)
@@ -153,6 +153,12 @@ class TestFunctions:
             secrets = {"providers"} if function.file.stem == "draw_with_provider" else set()
             assert set(re.findall(r"secret:snapforge/dev/(\w+)", reached)) == secrets
             assert not [t for t in ("identity", "billing", "ledger", "jobs") if f"snapforge-dev-{t}" in reached]
+
+    def test_the_preflight_opens_our_own_copies_only(self) -> None:
+        """It writes to the jobs table, so it reads no original: working copies were decoded and written by us."""
+        preflight = next(f for f in functions() if f.file.stem == "preflight_capture")
+        objects = {r for s in policies.of_function(preflight) for r in s.resources if ":s3:::" in r}
+        assert [r.partition(":s3:::")[2] for r in objects] == ["snapforge-dev-assets-000000000000/photos/*"]
 
 
 class TestLedger:

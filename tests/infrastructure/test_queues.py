@@ -56,7 +56,7 @@ class TestQueues:
                 queue = queues[source.rpartition(":")[2]]
                 assert queue["VisibilityTimeout"] >= 6 * function.properties["Timeout"], name
                 assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
-        assert seen == 7
+        assert seen == 8
 
 
 def consumer(mapping: str, reference: str) -> Function:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Lookup = Callable[[str, str], str | None]
@@ -57,6 +58,17 @@ def plain_policies(resource: dict[str, Any]) -> None:
     for name in ("DeletionPolicy", "UpdateReplacePolicy"):
         if resource.get(name) == "RetainExceptOnCreate":
             resource[name] = "Retain"
+
+
+def unpack_image(base: Path, properties: dict[str, Any]) -> None:
+    """A function in a container image becomes one from the working tree: the image holds `functions/` at its root, so
+    its command `jobs.do_it.handler` is the file of that context. `base` is the template's folder.
+    """
+    context, _, handler = properties.pop("ImageConfig")["Command"][0].partition(".")
+    for name in ("PackageType", "ImageUri"):
+        properties.pop(name, None)
+    folder = next(folder for folder in (base / "functions", base.parent / "functions") if folder.is_dir())
+    properties |= {"CodeUri": str(folder / context), "Handler": handler, "Runtime": "python3.13"}
 
 
 def to_proxy(properties: dict[str, Any], invoke_url: str) -> None:

@@ -140,12 +140,14 @@ def _transforms(template: dict[str, Any]) -> list[str]:
 def _function(path: Path, properties: dict[str, Any], defaults: dict[str, Any]) -> Source:
     for name in _ONE_VERSION:
         properties.pop(name, None)
-    folder = (path.parent / (properties.get("CodeUri") or defaults.get("CodeUri", "."))).resolve()
     routes = tuple(
         f"{event['Properties'].get('Method', 'ANY').upper()} {event['Properties']['Path']}"
         for event in properties.get("Events", {}).values()
         if event["Type"] == "HttpApi"
     )
+    if properties.get("PackageType") == "Image":
+        adapt.unpack_image(path.parent, properties)
+    folder = (path.parent / (properties.get("CodeUri") or defaults.get("CodeUri", "."))).resolve()
     properties["CodeUri"] = "s3://local/code"
     handler = properties.get("Handler") or defaults["Handler"]
     return Source(folder, handler, routes, "FunctionUrlConfig" in properties)

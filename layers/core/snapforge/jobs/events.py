@@ -13,6 +13,7 @@ RETRIED = "job.retried"
 SUCCEEDED = "job.succeeded"
 FAILED = "job.failed"
 CANCELED = "job.canceled"
+PREFLIGHT_ASKED = "preflight.asked"
 
 STARTING = frozenset({SUBMITTED, RETRIED})
 STOPPING = frozenset({CANCELED, FAILED})
@@ -48,3 +49,8 @@ def ended(job: "JobRow") -> Event:
     if job.failure is not None:
         data["failure"] = job.failure.model_dump(mode="json", exclude={"result_uri"})
     return Event(type=ENDED[job.state], org_id=job.org_id, data=data)
+
+
+def preflight_asked(org_id: str, capture_id: str, version: int) -> Event:
+    """Somebody waits for a pre-flight of a capture at this version."""
+    return Event(type=PREFLIGHT_ASKED, org_id=org_id, data={"capture_id": capture_id, "version": version})

@@ -11,7 +11,8 @@ from snapforge.assets.domain import Capture, CaptureState
 from snapforge.aws import idempotency, outbox, secrets, tables
 from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.billing import service as billing
-from snapforge.jobs import errors, events, offers, schemas, store, view
+from snapforge.contracts.preflight import Survey
+from snapforge.jobs import errors, events, offers, preflights, schemas, store, view
 from snapforge.jobs.domain import deadlines, life, preflight, pricing, quotes
 from snapforge.jobs.domain.life import IllegalMoveError, Life
 from snapforge.jobs.domain.orders import (
@@ -36,7 +37,7 @@ T = TypeVar("T")
 def create_job(
     principal: Principal, order: schemas.ImageCreate | schemas.SceneCreate, key: IdempotencyKey
 ) -> schemas.Job:
-    """Make a job. Two AWS calls, for a scene without a valid quote two more to read its capture.
+    """Make a job. Two AWS calls, for a scene without a valid quote three more to read its capture.
 
     Raises ModelNotOffered, InsufficientCredits, AccountInDebt, CaptureNotFound, CaptureNotReady, CaptureNotUsable;
     Replay for a known key.
@@ -141,6 +142,11 @@ def examine(capture: Capture) -> list[preflight.Finding]:
     )
 
 
+def connections(capture: Capture, survey: Survey) -> list[preflight.Finding]:
+    """What a pre-flight of this version saw, as findings."""
+    return preflight.connections(survey, [photo.name for photo in capture.usable])
+
+
 def _parameters(org_id: str, order: Order, promise: Quote | None, seed: int) -> ImageParameters | SceneParameters:
     if isinstance(order, ImageOrder):
         return offers.image_parameters(order, seed)
@@ -149,7 +155,9 @@ def _parameters(org_id: str, order: Order, promise: Quote | None, seed: int) -> 
     capture = assets.capture_facts(org_id, order.capture_id)
     if capture.state is not CaptureState.ready:
         raise assets_errors.CaptureNotReady()
-    blocker = preflight.blocked(examine(capture))
+    survey = preflights.known(org_id, capture)
+    seen = connections(capture, survey) if survey else []
+    blocker = preflight.blocked(examine(capture) + seen)
     if blocker is not None:
         raise errors.CaptureNotUsable(blocker.message, fix=blocker.fix, reason=blocker.code, charged=0)
     return scene_parameters(order, version=capture.version, photos=len(capture.usable))

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from snapforge.assets import service as assets
 from snapforge.assets.domain import Capture, CaptureState
 from snapforge.aws import tables
-from snapforge.jobs import errors, offers, ordering, schemas, store
+from snapforge.contracts.preflight import Survey
+from snapforge.jobs import errors, offers, ordering, preflights, schemas, store
 from snapforge.jobs.domain import preflight, pricing, quotes
 from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, Order, SceneOrder, SceneParameters, fingerprint
 from snapforge.jobs.domain.quotes import Quote
@@ -17,16 +18,17 @@ KEPT = timedelta(days=1)
 
 
 def preview_job(principal: Principal, order: Order) -> schemas.Preview:
-    """Check and price an order; nothing is held. No call for pictures, two reads for a scene.
+    """Check and price an order; nothing is held. No call for pictures, three reads for a scene.
 
-    While the capture is being checked the answer is `checking`, with an id to ask again. ModelNotOffered,
+    While the capture is being checked or examined the answer is `checking`, with an id to ask again. ModelNotOffered,
     CaptureNotFound.
     """
     if isinstance(order, ImageOrder):
         return _image(principal.org_id, order)
     capture = assets.capture_facts(principal.org_id, order.capture_id)
-    if _settled(capture):
-        return _scene(principal.org_id, order, capture)
+    found = _found(principal.org_id, order, capture)
+    if found is not None:
+        return found
     preview_id, now = ids.new("preview"), clock.now()
     PreviewRow(
         store.org_pk(principal.org_id),
@@ -46,9 +48,21 @@ def get_preview(principal: Principal, preview_id: str) -> schemas.Preview:
     if row is None or isinstance(row.order, ImageOrder):
         raise errors.PreviewNotFound()
     capture = assets.capture_facts(principal.org_id, row.order.capture_id)
+    return _found(principal.org_id, row.order, capture) or _checking(row.order, preview_id)
+
+
+def _found(org_id: str, order: SceneOrder, capture: Capture) -> schemas.Preview | None:
+    """The finished preview; None while photos are being checked or examined."""
     if not _settled(capture):
-        return _checking(row.order, preview_id)
-    return _scene(principal.org_id, row.order, capture)
+        return None
+    measured = ordering.examine(capture)
+    if preflight.blocked(measured):
+        return _scene(org_id, order, capture, measured, None)
+    looked = preflights.ask(org_id, capture)
+    if looked.waiting:
+        return None
+    seen = ordering.connections(capture, looked.survey) if looked.survey else [preflight.NOT_EXAMINED]
+    return _scene(org_id, order, capture, seen + measured, looked.survey)
 
 
 def _settled(capture: Capture) -> bool:
@@ -66,9 +80,10 @@ def _image(org_id: str, order: ImageOrder) -> schemas.Preview:
     return _ready(parameters, quote, [])
 
 
-def _scene(org_id: str, order: SceneOrder, capture: Capture) -> schemas.Preview:
+def _scene(
+    org_id: str, order: SceneOrder, capture: Capture, findings: list[preflight.Finding], survey: Survey | None
+) -> schemas.Preview:
     parameters = ordering.scene_parameters(order, version=capture.version, photos=len(capture.usable))
-    findings = ordering.examine(capture)
     quote = Quote(
         org=org_id,
         kind="scene",
@@ -79,6 +94,9 @@ def _scene(org_id: str, order: SceneOrder, capture: Capture) -> schemas.Preview:
     )
     found = _ready(parameters, None if preflight.blocked(findings) else quote, findings)
     found.photos_usable, found.photos_refused = len(capture.usable), len(capture.refused)
+    if survey is not None:
+        found.predicted_registered, found.coverage_degrees = len(survey.registered), survey.coverage_degrees
+        found.components = [len(group) for group in survey.groups]
     return found
 
 

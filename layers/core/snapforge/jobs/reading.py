@@ -1,21 +1,38 @@
 """Poll and list."""
 
-from snapforge.jobs import errors, schemas, store, view
+import math
+
+from snapforge.jobs import errors, keeping, schemas, store, view
+from snapforge.jobs.domain import fleet, places
 from snapforge.jobs.store import JobRow
 from snapforge.kit import ids
 from snapforge.kit.page import Page, decode_cursor, encode_cursor
 from snapforge.kit.permissions import Principal
 
+MOST_COUNTED = 500
+"""Tickets ahead that a position is counted over."""
 BUDGET = 500
 """Jobs that a filtered page looks at. A page may come back short, even empty, with a cursor to go on from."""
 
 
 def get_job(principal: Principal, job_id: str) -> schemas.Job:
-    """One job with its progress. One Query. JobNotFound."""
+    """One job with its progress. One Query, while it waits in a queue of tickets another one. JobNotFound."""
     found = store.find_job_with_progress(principal.org_id, job_id) if ids.is_id(job_id, "job") else None
     if found is None:
         raise errors.JobNotFound()
-    return view.job(*found)
+    job, told = found
+    return view.job(job, told, _place(job) if view.waits(job, told) else None)
+
+
+def _place(job: JobRow) -> view.Place | None:
+    """None where a worker or a provider has taken it, or it is beyond MOST_COUNTED."""
+    queue = places.queue(job.parameters.priority)
+    ahead = 0.0
+    for position, row in enumerate(store.in_place(queue, job.queued_since, most=MOST_COUNTED), 1):
+        if row.pk == store.attempt_pk(job.id):
+            return view.Place(position, math.ceil(fleet.seconds_to_begin(ahead, keeping.policy())))
+        ahead += float(row.drawing_ms or 0) / 1000
+    return None
 
 
 def list_jobs(principal: Principal, query: schemas.JobsQuery) -> Page[schemas.JobSummary]:

@@ -69,7 +69,7 @@ class Money(Schema):
 
 
 class Preview(Schema):
-    """What a job would cost and take. `checking`: the photos are still being measured, ask again."""
+    """What a job would cost and take. `checking`: the photos are still being measured or examined, ask again."""
 
     id: str | None = Field(default=None, description="Present while checking: poll `GET /v1/jobs/previews/{id}`.")
     status: Literal["ready", "checking"]
@@ -82,6 +82,15 @@ class Preview(Schema):
     quote_expires_at: Moment | None = None
     photos_usable: int | None = None
     photos_refused: int | None = None
+    predicted_registered: int | None = Field(
+        default=None, description="How many photos will find their place in the model; absent if not examined."
+    )
+    coverage_degrees: int | None = Field(
+        default=None, ge=0, le=360, description="How much of a turn round the object the photos look from, roughly."
+    )
+    components: list[int] | None = Field(
+        default=None, description="Sizes of the groups of photos that connect with each other, the largest first."
+    )
     findings: list[Finding] = Field(default_factory=list)
 
 
@@ -93,6 +102,12 @@ class Progress(Schema):
     eta_seconds: int | None = Field(default=None, description="As of `at`; without `at`, of the work itself.")
     message: str = ""
     at: Moment | None = None
+    queue_position: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of one job of pictures that waits for a worker: 1 is the one that has waited longest at its "
+        "priority. Orgs share fairly, so one with few jobs may pass others. Not in lists, and not beyond 500.",
+    )
 
 
 class Price(Schema):

@@ -4,6 +4,7 @@ Access patterns                                    key
   a job and its progress, of an org (one Query)    pk org#<org>    sk job#<job>, job#<job>#progress
   jobs of an org, newest first                     pk org#<org>    sk job#…, backwards; progress items lie between
   a preview of an org                              pk org#<org>    sk preview#<preview>
+  the pre-flight of a capture at a version         pk org#<org>    sk preflight#<capture>#<version>
   an attempt, when a worker reports                pk job#<job>    sk attempt#<run>#<attempt>
   unfinished jobs that are due for a look          index `deadline`: deadline_shard, deadline_at
   attempts that wait in a queue of tickets,        index `place`: place images-<priority>, placed_at
@@ -41,6 +42,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
 from snapforge.aws import idempotency, outbox, tables
+from snapforge.contracts.preflight import Survey
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs.domain.deadlines import SHARDS
 from snapforge.jobs.domain.failures import Failure
@@ -250,6 +252,14 @@ class PreviewRow(JobsRow, discriminator="Preview"):
     order = Typed[Order](Order)
 
 
+class PreflightRow(JobsRow, discriminator="Preflight"):
+    """What a pre-flight saw of a capture at one version: `survey` once it is done, `failure` when it failed."""
+
+    asked_at = Moment()
+    survey = Typed[Survey](Survey, null=True)
+    failure = UnicodeAttribute(null=True)
+
+
 class IdempotencyRecord(idempotency.IdempotencyRow, discriminator="Idempotency"):
     """Answers of POST /v1/jobs and of retries."""
 
@@ -282,6 +292,10 @@ def progress_sk(job_id: str) -> str:
 
 def preview_sk(preview_id: str) -> str:
     return f"preview#{preview_id}"
+
+
+def preflight_sk(capture_id: str, version: int) -> str:
+    return f"preflight#{capture_id}#{version:06d}"
 
 
 def attempt_pk(job_id: str) -> str:

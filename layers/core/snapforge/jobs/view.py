@@ -1,5 +1,6 @@
 """A job row as its customer sees it. No calls: links are signed in the process."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,19 +13,28 @@ from snapforge.jobs.results import Delivered
 from snapforge.jobs.store import JobRow, ProgressRow
 from snapforge.kit import clock
 
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job stands in its queue, and in how many seconds it should be its turn."""
+
+    position: int
+    seconds: int
+
+
 LINKS = timedelta(hours=1)
 _STEP = 1800
 """Links are dated to the half hour, so that within it the same job is the same answer, and its ETag holds."""
 _LASTING = frozenset({FailureCategory.input, FailureCategory.insufficient_quality})
 
 
-def job(row: JobRow, told: ProgressRow | None) -> schemas.Job:
-    """All of it."""
+def job(row: JobRow, told: ProgressRow | None, place: Place | None = None) -> schemas.Job:
+    """All of it; `place` is for a job that waits."""
     now = clock.now()
     until = links_until(now)
     found = row.results
     return schemas.Job(
-        **_common(row, told, now),
+        **_common(row, told, now, place),
         results=None
         if found is None
         else schemas.JobResults(
@@ -43,7 +53,7 @@ def summary(row: JobRow, told: ProgressRow | None) -> schemas.JobSummary:
     return schemas.JobSummary(**_common(row, told, clock.now()))
 
 
-def _common(row: JobRow, told: ProgressRow | None, now: datetime) -> dict[str, Any]:
+def _common(row: JobRow, told: ProgressRow | None, now: datetime, place: Place | None = None) -> dict[str, Any]:
     """The fields of JobSummary."""
     state = State(row.state)
     preview = row.results.preview if row.results else None
@@ -53,7 +63,7 @@ def _common(row: JobRow, told: ProgressRow | None, now: datetime) -> dict[str, A
         "state": state,
         "run": int(row.run),
         "attempt": int(row.attempt),
-        "progress": _progress(row, state, told),
+        "progress": _progress(row, state, told, place),
         "price": _price(row),
         "predicted_seconds": int(row.predicted_seconds),
         "created_at": row.created_at,
@@ -72,16 +82,25 @@ def links_until(now: datetime) -> datetime:
     return datetime.fromtimestamp(-(-later // _STEP) * _STEP, tz=now.tzinfo)
 
 
-def _progress(row: JobRow, state: State, told: ProgressRow | None) -> schemas.Progress:
+def waits(row: JobRow, told: ProgressRow | None) -> bool:
+    """Whether the job is in a queue of tickets, for all that its row knows."""
+    return not row.life().final and row.queued_since is not None and not _at_work(row, told)
+
+
+def _at_work(row: JobRow, told: ProgressRow | None) -> bool:
+    return told is not None and (told.run, told.attempt) == (row.run, row.attempt)
+
+
+def _progress(row: JobRow, state: State, told: ProgressRow | None, place: Place | None) -> schemas.Progress:
     current = told.told() if told and told.run == row.run else None
-    at_work = told is not None and current is not None and current.attempt == row.attempt
+    at_work = _at_work(row, told)
     stage = told.stage if told and at_work else ("queued" if state in {State.queued, State.running} else state.value)
+    eta = progresses.eta_seconds(state, current if at_work else None, int(row.predicted_seconds), row.started_at)
     return schemas.Progress(
         stage=stage,
         percent=progresses.percent(state, current),
-        eta_seconds=progresses.eta_seconds(
-            state, current if at_work else None, int(row.predicted_seconds), row.started_at
-        ),
+        eta_seconds=eta if eta is None or place is None else eta + place.seconds,
+        queue_position=place.position if place else None,
         message=told.message if told and at_work else "",
         at=told.at if told and at_work else None,
     )

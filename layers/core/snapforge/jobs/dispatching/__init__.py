@@ -3,9 +3,9 @@
 from snapforge.assets import errors as assets_errors
 from snapforge.aws import states, tables
 from snapforge.contracts.reports import FailureCategory
-from snapforge.jobs import attempts, store
+from snapforge.jobs import attempts, keeping, store
 from snapforge.jobs.attempts import GONE
-from snapforge.jobs.dispatching import batch, images
+from snapforge.jobs.dispatching import batch, images, providers
 from snapforge.jobs.domain import places, pricing, routing
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.domain.orders import ImageParameters
@@ -13,7 +13,8 @@ from snapforge.jobs.store import AttemptRow, JobRow
 from snapforge.jobs.workflow import DispatchCall, Outcome
 from snapforge.kit import clock
 
-TICKETS = False
+NOWHERE = "nowhere"
+"""The route of an attempt that nobody can draw."""
 
 
 def dispatch(call: DispatchCall) -> None:
@@ -56,8 +57,9 @@ def _own_attempt(call: DispatchCall, job: JobRow) -> AttemptRow | None:
         task_token=call.task_token,
         dispatched_at=now,
     )
-    if TICKETS and isinstance(job.parameters, ImageParameters):
-        row.route = routing.OWN
+    if isinstance(job.parameters, ImageParameters):
+        row.route = _route(job, job.parameters)
+    if row.route == routing.OWN and isinstance(job.parameters, ImageParameters):
         # Here and not when the ticket is sent: a fast worker may have begun by then.
         row.place, row.placed_at = places.queue(job.parameters.priority), now
         row.drawing_ms = pricing.drawing_milliseconds(job.parameters)
@@ -80,10 +82,21 @@ class _NotWanted(Exception):
     """The job has ended, or another attempt is its current one."""
 
 
+def _route(job: JobRow, parameters: ImageParameters) -> str:
+    """Kept with the attempt, so that a doubled dispatch does not go two ways."""
+    earlier = store.attempts_of(job.id, int(job.run)) if job.attempt > 1 else []
+    tried = [row.route for row in earlier if row.route]
+    return providers.route(parameters, tried, keeping.is_cold) or NOWHERE
+
+
 def _hand_over(job: JobRow, row: AttemptRow) -> None:
     try:
         if row.route is None:
             batch.hand_over(job, row)
+        elif row.route == NOWHERE:
+            attempts.tell(row, Outcome(outcome="failed", failure=_no_route()))
+        elif (provider := routing.provider_of(row.route)) is not None:
+            providers.hand_over(job, row, provider)
         else:
             images.hand_over(job, row)
     except assets_errors.CaptureNotFound:
@@ -96,6 +109,15 @@ def _no_capture() -> Failure:
         code="capture_gone",
         message="The capture of this job does not exist any more.",
         fix="Upload the photos again and create a new job.",
+    )
+
+
+def _no_route() -> Failure:
+    return Failure(
+        category=FailureCategory.bug,
+        code="nobody_draws_this",
+        message="Nobody here can draw this order at the moment. We have been told.",
+        fix="Choose another model.",
     )
 
 

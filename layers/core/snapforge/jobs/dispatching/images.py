@@ -28,16 +28,12 @@ def hand_over(job: JobRow, row: AttemptRow) -> None:
     sqs.send(queue, ticket.model_dump_json(), group=shares.of_org(job.org_id))
     # Where it has ended meanwhile, its marker lies beside the manifest.
     store.change_open_attempt(row, AttemptRow.sent_at.set(clock.now()))
-    _call_workers(queue)
+    ahead_and_this = len(store.in_place(queue, row.placed_at, most=fleet.LAST_MILESTONE + 1))
+    if fleet.is_milestone(ahead_and_this):
+        keeping.keep_workers()
 
 
 def group(parameters: ImageParameters) -> str:
     """Tickets of one group can be drawn side by side: all that must be equal in a batch."""
     size = f"{parameters.width}x{parameters.height}"
     return f"{parameters.model}:{size}:{parameters.steps}:{parameters.guidance:g}"
-
-
-def _call_workers(queue: str) -> None:
-    waiting = len(store.in_place(queue, most=fleet.LAST_MILESTONE + 1))
-    if fleet.is_milestone(waiting):
-        keeping.keep_workers()

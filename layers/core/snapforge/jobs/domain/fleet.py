@@ -61,7 +61,7 @@ LAST_MILESTONE = 128
 
 
 def is_milestone(tickets: int) -> bool:
-    """Whether Dispatch looks after the workers when its ticket is this one: the 1st, 2nd, 4th … 128th that waits.
+    """Whether Dispatch looks after the workers when its ticket is this one: the 1st, 2nd, 4th … 128th of its queue.
 
     So the first picture never waits for the schedule, and a burst asks Batch a few times and not once a ticket.
     """

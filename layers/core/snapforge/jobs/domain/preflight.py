@@ -1,15 +1,28 @@
-"""What a capture is good for, from what was measured at upload: told before it costs anything."""
+"""What a capture is good for, from what was measured at upload and what a pre-flight saw: told before it costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from snapforge.contracts.preflight import Survey
 from snapforge.kit.schema import Schema
 
 MIN_PHOTOS = 8
 """Below this the poses cannot be found."""
 GOOD_PHOTOS = 20
 MAX_PHOTOS = 300
+HOPELESS = 0.7
+"""A capture is refused when fewer photos than this share of what is needed will find their place: small copies show a
+little less than the worker sees."""
+FULL_TURN = 300
+"""Degrees from which on nothing is said about coverage."""
+MANY_ALIKE = 0.3
+"""Share of photos taken from nearly the same place from which on it looks like frames of a film."""
+
+FILM_STEP = 2.5
+"""Degrees from photo to photo below which …"""
+SHORT_WAY = 120
+"""… photos on a way shorter than this are frames of a film rather than a thorough capture."""
 
 Severity = Literal["blocker", "warning", "note"]
 
@@ -67,6 +80,112 @@ def examine(photos: Sequence[PhotoFacts], refused: Sequence[tuple[str, str]]) ->
             )
         )
     return found
+
+
+def needed(photos: int) -> int:
+    """How many photos must find their place for a model, of `photos`: the worker's own rule."""
+    return max(MIN_PHOTOS, -(-photos // 2))
+
+
+def connections(survey: Survey, names: Sequence[str]) -> list[Finding]:
+    """Findings on how photos hang together; `names` in the survey's order."""
+    if survey.turned:
+        return [_TURNED]
+    found = []
+    placed, wanted = len(survey.registered), needed(survey.photos)
+    if placed < wanted:
+        found.append(_few_connect(placed, survey.photos, hopeless=placed < HOPELESS * wanted))
+    others = [group for group in survey.groups[1:] if len(group) >= 3]
+    if others:
+        found.append(_apart([survey.groups[0], *others], names))
+    if placed and survey.coverage_degrees is not None and survey.coverage_degrees < FULL_TURN:
+        found.append(_partial_turn(survey.coverage_degrees))
+    if _filmed(survey):
+        found.append(_film(survey.photos))
+    placed_ones, loose = set(survey.registered), set(survey.groups[0] if survey.groups else ())
+    elsewhere = placed_ones.union(*others)
+    found += [_loose(names[number]) for number in sorted(loose - placed_ones)]
+    return found + [_unconnected(name) for number, name in enumerate(names) if number not in elsewhere | loose]
+
+
+NOT_EXAMINED = Finding(
+    severity="note",
+    code="not_examined",
+    message="How the photos connect was not examined.",
+    fix="Nothing to do: the job can start, and costs nothing if the photos do not connect.",
+)
+
+_TURNED = Finding(
+    severity="blocker",
+    code="no_parallax",
+    message="The photos overlap, but all seem to be taken from one spot: there is no depth in them.",
+    fix="Walk round the object: move the camera sideways between photos instead of turning it.",
+)
+
+
+def _few_connect(placed: int, photos: int, *, hopeless: bool) -> Finding:
+    return Finding(
+        severity="blocker" if hopeless else "warning",
+        code="photos_do_not_connect" if hopeless else "few_connect",
+        message=f"About {placed} of {photos} photos will find their place; a model needs {needed(photos)}.",
+        fix="Add photos between those that are far apart: steps of 10 to 15 degrees, sharp, in even light.",
+    )
+
+
+def _apart(groups: Sequence[Sequence[int]], names: Sequence[str]) -> Finding:
+    sizes = ", ".join(str(len(group)) for group in groups)
+    first = ", ".join(names[group[0]] for group in groups)
+    return Finding(
+        severity="warning",
+        code="separate_groups",
+        message=f"The photos fall into groups that do not connect, of {sizes} photos (they begin with {first}).",
+        fix="If they show different objects, make a capture of each; if not, add photos between the groups.",
+    )
+
+
+def _partial_turn(coverage: int) -> Finding:
+    return Finding(
+        severity="warning",
+        code="one_side",
+        message=f"The photos look from about {round(coverage, -1)} of 360 degrees round the object.",
+        fix="Walk all the way round: what no photo shows will be missing or guessed.",
+    )
+
+
+def _filmed(survey: Survey) -> bool:
+    """Whether many photos show what the one before shows, or all stand close together on a short way."""
+    steps, way = len(survey.registered) - 1, survey.coverage_degrees
+    short = way is not None and way < min(SHORT_WAY, FILM_STEP * steps)
+    return short or len(survey.alike) > MANY_ALIKE * survey.photos
+
+
+def _film(photos: int) -> Finding:
+    return Finding(
+        severity="warning",
+        code="video_frames",
+        message=f"Many of the {photos} photos are taken from nearly the same place as the one before, as in a film.",
+        fix="Keep one photo for every 5 to 15 degrees: more of the same cost time and add nothing.",
+    )
+
+
+def _loose(name: str) -> Finding:
+    return Finding(
+        severity="warning",
+        code="weakly_connected",
+        message=f"{name} hangs on one other photo only, or on few; it may be left out.",
+        photo=name,
+        fix="Add a photo or two between it and its neighbours, sharp and in the same light.",
+    )
+
+
+def _unconnected(name: str) -> Finding:
+    return Finding(
+        severity="warning",
+        code="unconnected",
+        message=f"{name} does not connect to the others.",
+        photo=name,
+        fix="Retake it sharp and nearer to its neighbours, with the same light, or leave it out.",
+    )
 
 
 def blocked(findings: Sequence[Finding]) -> Finding | None:
