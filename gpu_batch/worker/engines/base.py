@@ -61,12 +61,9 @@ class Entry:
 
 
 REGISTRY = (
-    Entry(
-        "diffusers:flux",
-        "text-to-image",
-        "worker.engines.image.flux",
-        frozenset({"FluxPipeline", "Flux2KleinPipeline", "Flux2Pipeline"}),
-    ),
+    Entry("diffusers:flux", "text-to-image", "worker.engines.image.flux", frozenset({"FluxPipeline"})),
+    Entry("diffusers:flux2", "text-to-image", "worker.engines.image.flux2", frozenset({"Flux2KleinPipeline"})),
+    Entry("diffusers:z-image", "text-to-image", "worker.engines.image.z_image", frozenset({"ZImagePipeline"})),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.gpu_batch.image.klein import build_klein
+from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.support.aws import ROOT
 from worker.engines.base import Drawing, ImageEngine, OnStep, choose, load_image_engine, model_family
 from worker.engines.image.standin import build
@@ -89,7 +89,7 @@ class TestDrawing:
         folder = weights / "flux-schnell"
         entry = choose("text-to-image", model_family(folder))
         reduced: Any = load_image_engine(entry, folder, "cpu", reduced=True)
-        assert reduced._pipeline.vae.use_tiling
+        assert reduced.pipeline.vae.use_tiling
         wide = replace(CHAIR, width=640, height=64)
         assert one(reduced, wide).size == (640, 64)
         assert draw(reduced, wide) == draw(reduced, wide)

@@ -1,105 +1,98 @@
-"""The FLUX family by diffusers: FLUX.1-schnell, FLUX.1-dev and FLUX.2 (klein), chosen by the model's own index.
+"""FLUX.1 (schnell, dev): the steps of diffusers' FluxPipeline."""
 
-Pictures are drawn one at a time from noise of the CPU's generator. A batch would differ from single pictures by a grey
-level, so a picture would depend on its neighbours and on where an interrupted job went on; and noise of the GPU's
-generator depends on it. At 1024 px the transformer fills a GPU with one picture.
-"""
-
-import inspect
-import os
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from worker.engines.base import Device, Drawing, OnStep
-from worker.engines.image.standin import MARK
-from worker.errors import BugError
+from worker.engines.base import Device, Drawing
+from worker.engines.image.batches import Batches, Text
+from worker.engines.image.levers import Levers
+from worker.engines.image.loading import load_pipeline, notes_of
 
 _NEGATIVE_SCALE = 4.0
-"""True classifier-free guidance for FLUX.1's negatives, as in diffusers' examples; it doubles the work."""
-_STANDIN_NOTE = (
-    "These pictures are noise: this installation has no image weights (set WEIGHTS_URI to a folder or s3:// prefix "
-    "that holds a FLUX model)."
-)
+"""True classifier-free guidance for negative prompts, as in diffusers' examples; it doubles the work."""
 
 
-def load(folder: Path, device: Device, *, reduced: bool) -> "Flux":
-    """The engine for the diffusers model in `folder`, which must hold safetensors.
-
-    bf16 on CUDA, fp32 on CPU. `reduced` decodes in tiles and, on CUDA, keeps in GPU memory only the part that computes.
-    Raises BugError where the folder is no complete model.
-    """
-    # No model may reach for a hub: what is not in the folder is missing. The variable must stand before the import.
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    import torch
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    diffusers: Any = import_module("diffusers")  # half typed
-
-    for quiet in (diffusers_logging, transformers_logging):
-        quiet.set_verbosity_error()
-        quiet.disable_progress_bar()
-    try:
-        pipeline = diffusers.DiffusionPipeline.from_pretrained(
-            folder,
-            dtype=torch.bfloat16 if device == "cuda" else torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise BugError("model_unreadable", f"The model in {folder} cannot be loaded: {error}") from error
-    pipeline.set_progress_bar_config(disable=True)
-    if reduced:
-        pipeline.vae.enable_tiling()
-    if device == "cuda" and reduced:
-        pipeline.enable_model_cpu_offload()
-    else:
-        pipeline.to(device)
-    return Flux(pipeline, standin=(folder / MARK).exists())
+def load(folder: Path, device: Device, *, reduced: bool) -> Batches:
+    """The engine with the model in `folder`. Raises BugError where it is no complete model."""
+    return Batches(Flux(load_pipeline(folder, device, Levers.read(device), reduced=reduced)), notes_of(folder))
 
 
 class Flux:
-    """One loaded pipeline."""
+    """Implements `batches.Family`. Latents are packed: (rows, tokens, channels)."""
 
     name = "diffusers:flux"
 
-    def __init__(self, pipeline: Any, *, standin: bool) -> None:
-        self._pipeline = pipeline
-        self._takes = frozenset(inspect.signature(type(pipeline).__call__).parameters)
-        self.notes: tuple[str, ...] = (_STANDIN_NOTE,) if standin else ()
+    def __init__(self, pipeline: Any) -> None:
+        self.pipeline = pipeline
+        self._ids: Any = None
 
-    def ignored(self, drawing: Drawing) -> Sequence[str]:
-        """Notes on wishes that this model does not know."""
-        if drawing.negative_prompt and "true_cfg_scale" not in self._takes:
-            return ("This model knows no negative prompt; it was left out.",)
-        return ()
+    def encode(self, prompts: list[str]) -> list[Text]:
+        """T5's sequence and CLIP's pooled vector."""
+        sequences, pooled, _ = self.pipeline.encode_prompt(prompts, device=self.pipeline._execution_device)
+        return list(zip(sequences, pooled, strict=True))
 
-    def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:
-        """RGB pictures, one after the other."""
-        return [self._one(drawing, seed, on_step) for drawing, seed in zip(drawings, seeds, strict=True)]
+    def begin(self, drawing: Drawing, generators: list[Any]) -> tuple[Any, Any]:
+        """Noise, and timesteps shifted by the number of tokens."""
+        import numpy as np
+        from diffusers.pipelines.flux.pipeline_flux import calculate_shift, retrieve_timesteps
 
-    def _one(self, drawing: Drawing, seed: int, on_step: OnStep) -> Any:
+        pipeline, device = self.pipeline, self.pipeline._execution_device
+        channels = pipeline.transformer.config.in_channels // 4
+        latents, self._ids = pipeline.prepare_latents(
+            len(generators), channels, drawing.height, drawing.width, pipeline.transformer.dtype, device, generators
+        )
+        config = pipeline.scheduler.config
+        shift = calculate_shift(
+            latents.shape[1],
+            config.get("base_image_seq_len", 256),
+            config.get("max_image_seq_len", 4096),
+            config.get("base_shift", 0.5),
+            config.get("max_shift", 1.15),
+        )
+        sigmas = None if config.get("use_flow_sigmas") else np.linspace(1.0, 1 / drawing.steps, drawing.steps)
+        timesteps, _ = retrieve_timesteps(pipeline.scheduler, drawing.steps, device, sigmas=sigmas, mu=shift)
+        pipeline.scheduler.set_begin_index(0)
+        return latents, timesteps
+
+    def against(self, drawing: Drawing) -> str | None:
+        """The negative prompt: without one, guidance is built into the model."""
+        return drawing.negative_prompt or None
+
+    def predict(self, latents: Any, timestep: Any, texts: list[Text], drawing: Drawing, context: str) -> Any:
+        """One pass of the transformer."""
         import torch
 
-        def after_step(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            del pipeline, timestep
-            on_step(step + 1, drawing.steps)
-            return tensors
+        transformer, rows = self.pipeline.transformer, latents.shape[0]
+        guidance = None
+        if transformer.config.guidance_embeds:
+            guidance = torch.full([rows], drawing.guidance, device=latents.device, dtype=torch.float32)
+        sequences = torch.stack([sequence for sequence, _ in texts])
+        with transformer.cache_context(context):
+            return transformer(
+                hidden_states=latents,
+                timestep=timestep.expand(rows).to(latents.dtype) / 1000,
+                guidance=guidance,
+                pooled_projections=torch.stack([pooled for _, pooled in texts]),
+                encoder_hidden_states=sequences,
+                txt_ids=torch.zeros(sequences.shape[1], 3, device=latents.device, dtype=sequences.dtype),
+                img_ids=self._ids,
+                return_dict=False,
+            )[0]
 
-        wishes: dict[str, Any] = {}
-        if drawing.negative_prompt and "true_cfg_scale" in self._takes:
-            wishes = {"negative_prompt": drawing.negative_prompt, "true_cfg_scale": _NEGATIVE_SCALE}
-        with torch.inference_mode():
-            pictures = self._pipeline(
-                prompt=drawing.prompt,
-                width=drawing.width,
-                height=drawing.height,
-                num_inference_steps=drawing.steps,
-                guidance_scale=drawing.guidance,
-                generator=torch.Generator("cpu").manual_seed(seed),
-                callback_on_step_end=after_step,
-                **wishes,
-            ).images
-        return pictures[0].convert("RGB")
+    def guide(self, towards: Any, away: Any, drawing: Drawing) -> Any:
+        """True classifier-free guidance."""
+        del drawing
+        return away + _NEGATIVE_SCALE * (towards - away)
+
+    def decode(self, latents: Any, drawing: Drawing) -> Any:
+        """Unpack, scale, decode."""
+        pipeline = self.pipeline
+        unpacked = pipeline._unpack_latents(latents, drawing.height, drawing.width, pipeline.vae_scale_factor)
+        config = pipeline.vae.config
+        return pipeline.vae.decode(unpacked / config.scaling_factor + config.shift_factor, return_dict=False)[0]
+
+    def ignored(self, drawing: Drawing) -> Sequence[str]:
+        """Nothing."""
+        del drawing
+        return ()

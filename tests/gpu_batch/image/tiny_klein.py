@@ -5,16 +5,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+_TEMPLATE = "user: {% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 
-def build_klein(folder: Path) -> None:
+def build_klein(folder: Path, *, is_distilled: bool = True) -> None:
     """Write the model to `folder`. 28 layers of text encoder, because the pipeline reads the 9th, 18th and 27th."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     diffusers: Any = import_module("diffusers")
-    tokenizer = _tokenizer(folder / "tokens")
+    tokenizer = qwen_tokenizer(folder / "tokens")
     torch.manual_seed(0)
     diffusers.Flux2KleinPipeline(
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
@@ -44,11 +44,12 @@ def build_klein(folder: Path) -> None:
             axes_dims_rope=(4, 4, 4, 4),
             guidance_embeds=False,
         ),
-        is_distilled=True,
+        is_distilled=is_distilled,
     ).save_pretrained(folder, safe_serialization=True)
 
 
-def _tokenizer(tokens: Path) -> Any:
+def qwen_tokenizer(tokens: Path) -> Any:
+    """Bytes as the whole vocabulary, and a chat template that says the message alone."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import Qwen2Tokenizer
 
