@@ -62,7 +62,8 @@ def _json_call(operation: str, body: dict[str, Any]) -> list[tuple[str, str]]:
     if operation == "PutEvents":
         return [(operation, entry.get("EventBusName", "default")) for entry in body["Entries"]]
     if queue := body.get("QueueUrl"):
-        return [(operation, str(queue).rsplit("/", 1)[-1])]
+        # IAM knows no actions for batches.
+        return [(operation.removesuffix("Batch"), str(queue).rsplit("/", 1)[-1])]
     resource = str(next((body[name] for name in _NAMES if body.get(name)), "*"))
     return [(operation, f"{resource}/index/{body['IndexName']}" if body.get("IndexName") else resource)]
 

@@ -52,6 +52,7 @@ class Options:
     roots: Sequence[Path] = ()
     """Root templates in order; empty is the repository's own."""
     slots: int = 1
+    """Batch jobs that run at once; a warm image worker beside them takes none."""
     stop_grace: float = 10.0
     shortest_timeout: int = 60
     workers: dict[str, str] = field(default_factory=dict)
@@ -290,7 +291,12 @@ class Region:
                 self._workers(),
                 {"WEIGHTS_URI": self.weights} if self.weights else {},
                 options.job_environment,
-                Limits(options.slots, options.stop_grace, options.shortest_timeout),
+                Limits(
+                    options.slots,
+                    {f"snapforge-{STAGE}-images": int(self._parameters()["MaxImageWorkers"])},
+                    options.stop_grace,
+                    options.shortest_timeout,
+                ),
             ),
             "recorder": {"emulator": self.emulator_url, "batch": self.batch_url, "calls": str(self.state.calls)},
         }
@@ -354,6 +360,9 @@ class Region:
             "WeightsUri": self.weights or "",
             "ImageModels": "flux-schnell,snapforge-demo",
             "ReleaseSha": "0" * 40,
+            "MaxImageWorkers": "1",
+            # A loaded model weighs on a small machine.
+            "ImageIdleSeconds": "30",
         }
 
     def _await_site(self) -> None:

@@ -5,9 +5,9 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Limits:
 
     slots: int = 1
     """Attempts that run at once: two cores hold one."""
+    own_slots: Mapping[str, int] = field(default_factory=dict)
+    """Queues that have slots of their own beside those, by name: an idle worker there keeps nobody waiting."""
     stop_grace: float = 10.0
     """Seconds between SIGTERM and SIGKILL."""
     shortest_timeout: int = 60
@@ -80,7 +82,7 @@ class Engine:
         for job in list(self.memory.jobs.values()):
             if job.status in ("SUBMITTED", "PENDING"):
                 self._promote(job)
-        while len(self._running) < self.limits.slots and (ready := self._next()) is not None:
+        while (ready := self._next()) is not None:
             self._start(ready)
         due = [self._due(attempt) for attempt in self._running.values()]
         return max(0.0, min(due) - time.monotonic()) if due else None
@@ -121,12 +123,21 @@ class Engine:
     def _next(self) -> Job | None:
         """The job to run: highest queue first; within it the share that used least, then priority, then age."""
         for queue in sorted(self.memory.queues.values(), key=lambda q: -q.priority):
+            if not self._room(queue.name):
+                continue
             ready = [j for j in self.memory.jobs.values() if j.queue == queue.name and j.status == "RUNNABLE"]
             if ready and queue.fair:
                 return min(ready, key=lambda j: (self._used(queue, j.share), -j.priority, j.created_at))
             if ready:
                 return min(ready, key=lambda j: j.created_at)
         return None
+
+    def _room(self, queue: str) -> bool:
+        own = self.limits.own_slots
+        taken = [attempt.job.queue for attempt in self._running.values()]
+        if queue in own:
+            return taken.count(queue) < own[queue]
+        return sum(name not in own for name in taken) < self.limits.slots
 
     def _used(self, queue: Queue, share: str | None) -> float:
         running = sum(1 for a in self._running.values() if a.job.queue == queue.name and a.job.share == share)

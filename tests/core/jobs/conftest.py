@@ -16,6 +16,13 @@ def engine(aws: Aws) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def scene(engine: Engine) -> Made:
+    """A customer with 100 credits and a job for a model, of 20."""
+    who = engine.customer()
+    return who, engine.order_scene(who)
+
+
+@pytest.fixture
 def made(engine: Engine) -> Made:
     """A customer with 100 credits and a job of 2."""
     who = engine.customer()

@@ -19,8 +19,10 @@ from snapforge.aws import clients, outbox, s3, states, tables
 from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.billing import service as billing
 from snapforge.contracts.results import Result, ResultFile, Usage
+from snapforge.contracts.tickets import Ticket
 from snapforge.jobs import attempts, schemas, store
 from snapforge.jobs import service as jobs
+from snapforge.jobs.domain import places
 from snapforge.jobs.workflow import (
     ClassifyAnswer,
     ClassifyCall,
@@ -33,6 +35,7 @@ from snapforge.jobs.workflow import (
 )
 from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Permission, Principal
+from tests.core.jobs.captures import capture
 from tests.support.aws import Aws
 
 Made = tuple[Principal, schemas.Job]
@@ -63,8 +66,12 @@ class FakeBatch:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """SubmitJob, DescribeJobs, TerminateJob."""
+        """SubmitJob, DescribeJobs, ListJobs, TerminateJob."""
         with self.lock:
+            if path == "/v1/listjobs":
+                asked = (body["jobQueue"], body["jobStatus"])
+                found = [job for job in self.jobs.values() if (job.get("queue"), job["status"]) == asked]
+                return {"jobSummaryList": found}
             if path == "/v1/submitjob":
                 batch_id = f"batch-{len(self.jobs) + 1:04d}"
                 self.jobs[batch_id] = {
@@ -72,6 +79,7 @@ class FakeBatch:
                     "status": "RUNNABLE",
                     "asked": body,
                     "jobName": body["jobName"],
+                    "queue": body["jobQueue"],
                 }
                 return {"jobId": batch_id, "jobName": body["jobName"]}
             if path == "/v1/describejobs":
@@ -88,6 +96,18 @@ class FakeBatch:
         self.jobs[batch_id] |= {"status": status, "statusReason": reason}
         if exit_code is not None:
             self.jobs[batch_id]["container"] = {"exitCode": exit_code}
+
+    def warm_worker(self) -> str:
+        """A warm worker that runs; its Batch id."""
+        with self.lock:
+            batch_id = f"batch-{len(self.jobs) + 1:04d}"
+            self.jobs[batch_id] = {
+                "jobId": batch_id,
+                "status": "RUNNING",
+                "jobName": "image-worker",
+                "queue": "snapforge-dev-images",
+            }
+            return batch_id
 
     def of(self, job_id: str) -> list[dict[str, Any]]:
         """What was submitted for a job, in order."""
@@ -133,6 +153,8 @@ class Engine:
         self.aws = aws
         self.batch = batch
         self._tokens_url = tokens_url
+        self._tickets: list[tuple[str, Ticket, str]] = []
+        self._claims: dict[str, str] = {}
 
     def customer(self, credits: int = 100) -> Principal:
         """A fresh org with credits."""
@@ -145,6 +167,11 @@ class Engine:
         """Create an image job."""
         order = schemas.ImageCreate.model_validate({"kind": "image", "prompt": "a kingfisher", "count": 2} | more)
         return jobs.create_job(who, order, idempotency_key(who, key or ids.new("event")))
+
+    def order_scene(self, who: Principal, **more: Any) -> schemas.Job:
+        """Create a scene job of 24 photos."""
+        order = schemas.SceneCreate.model_validate({"kind": "scene", "capture_id": capture(who)} | more)
+        return jobs.create_job(who, order, idempotency_key(who, ids.new("event")))
 
     def row(self, who: Principal, job: schemas.Job) -> store.JobRow:
         """The job's row."""
@@ -174,19 +201,41 @@ class Engine:
         """The step, and the attempt's Batch id."""
         jobs.dispatch(DispatchCall(org_id=who.org_id, job_id=job.id, run=run, attempt=attempt, task_token=token))
 
+    def tickets(self, job: schemas.Job, attempt: int = 1) -> list[tuple[str, Ticket, str]]:
+        """(queue, ticket, message group) of all tickets that were sent for an attempt, taken off their queues."""
+        sqs = self.aws.client("sqs")
+        for queue in places.QUEUES:
+            url = self.aws.queue_url(queue)
+            while messages := sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+            ).get("Messages"):
+                for message in messages:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                    ticket = Ticket.model_validate_json(message["Body"])
+                    self._tickets.append((queue, ticket, message["Attributes"]["MessageGroupId"]))
+        return [sent for sent in self._tickets if (sent[1].job_id, sent[1].attempt) == (job.id, attempt)]
+
     def working(self, who: Principal, job: schemas.Job, *, run: int = 1) -> str:
-        """Start, dispatch, claim and tell of the first progress; returns the Batch id."""
+        """Start, dispatch, claim and tell of the first progress; returns the worker's Batch id."""
         self.dispatch(who, job, self.start(who, job), run=run)
         return self.claim(job, run=run)
 
     def claim(self, job: schemas.Job, *, run: int = 1, attempt: int = 1) -> str:
-        """The last submitted Batch job claims the attempt and tells of its progress."""
-        batch_id = str(self.batch.of(job.id)[-1]["jobId"])
-        self.batch.jobs[batch_id]["status"] = "RUNNING"
-        prefix = attempts.prefix_uri(job.id, run, attempt)
-        s3.put(prefix + "claim.json", json.dumps({"batch_job_id": batch_id}).encode(), "application/json")
+        """The attempt's worker claims it and tells of its progress."""
+        batch_id = self.worker(job, run=run, attempt=attempt)
         self.progress(job, batch_id, 10, run=run, attempt=attempt)
         return batch_id
+
+    def worker(self, job: schemas.Job, *, run: int = 1, attempt: int = 1) -> str:
+        """Who has claimed the attempt; where nobody has, its last Batch job or a warm worker of its own does, now."""
+        prefix = attempts.prefix_uri(job.id, run, attempt)
+        if prefix not in self._claims:
+            own = [found for found in self.batch.of(job.id) if found["jobName"] == f"{job.id}-{run}-{attempt}"]
+            batch_id = str(own[-1]["jobId"]) if own else self.batch.warm_worker()
+            self.batch.jobs[batch_id]["status"] = "RUNNING"
+            s3.put(prefix + "claim.json", json.dumps({"batch_job_id": batch_id}).encode(), "application/json")
+            self._claims[prefix] = batch_id
+        return self._claims[prefix]
 
     def progress(
         self, job: schemas.Job, batch_id: str, percent: float, *, run: int = 1, attempt: int = 1, stage: str = "draw"

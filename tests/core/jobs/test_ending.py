@@ -104,11 +104,11 @@ class TestSettle:
 
 @pytest.mark.part("JOB-5")
 class TestCancel:
-    def test_a_canceled_job_is_free_and_its_work_is_stopped_by_the_news(self, engine: Engine, made: Made) -> None:
-        who, job = made
+    def test_a_canceled_job_is_free_and_its_work_is_stopped_by_the_news(self, engine: Engine, scene: Made) -> None:
+        who, job = scene
         batch_id = engine.working(who, job)
         canceled = jobs.cancel_job(who, job.id)
-        assert (canceled.state, canceled.price.charged, canceled.price.released) == (State.canceled, 0, 2)
+        assert (canceled.state, canceled.price.charged, canceled.price.released) == (State.canceled, 0, 20)
         exact(who, available=100)
         engine.publish(who)
         assert engine.batch.jobs[batch_id]["terminated"]
@@ -133,9 +133,9 @@ class TestCancel:
         assert refused.value.charged == 2
 
     def test_a_job_that_was_canceled_while_it_was_handed_over_is_stopped(
-        self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch
+        self, engine: Engine, scene: Made, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        who, job = made
+        who, job = scene
         real = engine.batch.answer
 
         def canceled_meanwhile(path: str, body: dict[str, object]) -> dict[str, object]:

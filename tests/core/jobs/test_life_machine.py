@@ -250,10 +250,8 @@ class JobLife(RuleBasedStateMachine):
         self.engine.settle(self.who, self.job, outcome, run=run, attempt=attempt)
 
     def _some_worker(self, run: int, attempt: int) -> str:
-        """A worker of the attempt, of the last one where this was never handed over."""
-        name = f"{self.job.id}-{run}-{attempt}"
-        known = [job for job in self.engine.batch.of(self.job.id) if job["jobName"] == name]
-        return str((known or self.engine.batch.of(self.job.id))[-1]["jobId"])
+        """The worker of the attempt."""
+        return self.engine.worker(self.job, run=run, attempt=attempt)
 
     def _hear(self, run: int, attempt: int) -> None:
         row = store.find_attempt(self.job.id, run, attempt)

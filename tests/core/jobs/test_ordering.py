@@ -157,7 +157,7 @@ class TestRetry:
     def test_reports_of_the_first_run_do_not_reach_the_second(self, engine: Engine) -> None:
         who, job = self.ended(engine, "canceled")
         jobs.retry_job(who, job.id, idempotency_key(who, "again"))
-        stale = str(engine.batch.of(job.id)[0]["jobId"])
+        stale = engine.worker(job)
         engine.progress(job, stale, 90)
         engine.done(job, stale)
         seen = jobs.get_job(who, job.id)

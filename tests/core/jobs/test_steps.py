@@ -3,7 +3,7 @@
 import pytest
 
 from snapforge.aws import s3
-from snapforge.contracts.manifest import ImageWork, Manifest
+from snapforge.contracts.manifest import Manifest
 from snapforge.jobs import attempts, store
 from snapforge.jobs import service as jobs
 from snapforge.jobs.domain.life import State
@@ -35,106 +35,6 @@ class TestCheck:
         assert answer.next == "settle"
         assert answer.outcome.failure is not None
         assert answer.outcome.failure.category == "deadline"
-
-
-@pytest.mark.part("JOB-4")
-class TestDispatch:
-    def test_the_work_order_says_all_that_a_worker_needs(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        engine.dispatch(who, job, engine.start(who, job))
-        (submitted,) = engine.batch.of(job.id)
-        asked = submitted["asked"]
-        assert asked["jobQueue"] == "snapforge-dev-standard"
-        assert asked["jobDefinition"] == "snapforge-dev-image"
-        assert asked["shareIdentifier"].isalnum()
-        environment = {pair["name"]: pair["value"] for pair in asked["containerOverrides"]["environment"]}
-        manifest = Manifest.model_validate_json(s3.get(environment["MANIFEST_URI"]))
-        assert (manifest.job_id, manifest.run, manifest.attempt) == (job.id, 1, 1)
-        assert manifest.output_uri == attempts.prefix_uri(job.id, 1, 1)
-        assert isinstance(manifest.work, ImageWork)
-        assert manifest.work.count == 2
-        assert manifest.deadline > job.created_at
-
-    def test_a_doubled_dispatch_submits_once_and_the_later_token_is_answered(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        engine.dispatch(who, job, "an-older-token")
-        engine.dispatch(who, job, engine.start(who, job))
-        assert len(engine.batch.of(job.id)) == 1
-        batch_id = engine.claim(job)
-        engine.done(job, batch_id)
-        heard = engine.heard(job)
-        assert heard is not None
-        assert heard.outcome == "done"
-
-    def test_a_dispatch_that_died_before_it_submitted_is_finished_by_the_next(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        engine.dispatch(who, job, "an-older-token")
-        row = store.find_attempt(job.id, 1, 1)
-        assert row is not None
-        row.batch_ids = None
-        row.save()
-        engine.dispatch(who, job, engine.start(who, job))
-        assert len(engine.batch.of(job.id)) == 2
-        batch_id = engine.claim(job)
-        engine.done(job, batch_id)
-        assert engine.heard(job) is not None
-
-    def test_what_claimed_the_attempt_counts_though_its_id_was_never_noted(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        engine.dispatch(who, job, engine.start(who, job))
-        row = store.find_attempt(job.id, 1, 1)
-        assert row is not None
-        row.batch_ids = {"another"}
-        row.save()
-        batch_id = engine.claim(job)
-        engine.done(job, batch_id)
-        assert engine.heard(job) is not None
-
-    def test_of_two_batch_jobs_the_one_that_leaves_ends_nothing(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        batch_id = engine.working(who, job)
-        row = store.find_attempt(job.id, 1, 1)
-        assert row is not None
-        engine.batch.jobs["stranger"] = {"jobId": "stranger", "status": "SUCCEEDED", "jobName": f"{job.id}-1-1"}
-        engine.batch.end("stranger", "SUCCEEDED", 0)
-        store.change_open_attempt(row, store.AttemptRow.batch_ids.add({"stranger"}))
-        engine.batch_event("stranger")
-        assert engine.heard(job) is None
-        engine.batch.end(batch_id, "FAILED", 137, "Host EC2 (instance i-1) terminated.")
-        engine.batch_event(batch_id)
-        heard = engine.heard(job)
-        assert heard is not None
-        assert heard.failure is not None
-        assert heard.failure.code == "machine_lost"
-
-    def test_a_canceled_job_is_not_dispatched(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        token = engine.start(who, job)
-        jobs.cancel_job(who, job.id)
-        engine.dispatch(who, job, token)
-        assert engine.batch.of(job.id) == []
-        assert engine.heard(job) == GONE
-
-    def test_a_dispatch_after_the_end_of_the_attempt_answers_with_that_end(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        engine.dispatch(who, job, "a-token-of-a-lost-execution")
-        batch_id = engine.claim(job)
-        engine.done(job, batch_id)
-        engine.dispatch(who, job, engine.start(who, job))
-        heard = engine.heard(job)
-        assert heard is not None
-        assert heard.outcome == "done"
-
-    def test_a_recovered_execution_learns_of_work_that_ended_in_silence(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        engine.dispatch(who, job, "a-token-of-a-lost-execution")
-        batch_id = engine.claim(job)
-        engine.batch.end(batch_id, "FAILED", 70)
-        engine.dispatch(who, job, engine.start(who, job))
-        heard = engine.heard(job)
-        assert heard is not None
-        assert heard.failure is not None
-        assert heard.failure.category == "bug"
 
 
 @pytest.mark.part("JOB-4")
@@ -173,9 +73,9 @@ class TestClassify:
         assert engine.classify(who, job, outcome).next == "retry"
         assert engine.row(who, job).attempt == 2
 
-    def test_the_next_attempt_goes_on_from_the_last_and_batch_stops_trying(self, engine: Engine, made: Made) -> None:
-        who, job = made
-        outcome = self.fail(engine, made, "transient")
+    def test_the_next_attempt_goes_on_from_the_last_and_batch_stops_trying(self, engine: Engine, scene: Made) -> None:
+        who, job = scene
+        outcome = self.fail(engine, scene, "transient")
         engine.classify(who, job, outcome)
         assert engine.batch.of(job.id)[0]["terminated"]
         engine.dispatch(who, job, "token", attempt=2)
@@ -203,7 +103,7 @@ class TestClassify:
     def test_a_stale_attempt_that_reports_after_its_successor_changes_nothing(self, engine: Engine, made: Made) -> None:
         who, job = made
         outcome = self.fail(engine, made, "transient")
-        stale = str(engine.batch.of(job.id)[0]["jobId"])
+        stale = engine.worker(job)
         engine.classify(who, job, outcome)
         engine.dispatch(who, job, "token", attempt=2)
         batch_id = engine.claim(job, attempt=2)

@@ -84,7 +84,7 @@ class TestReconcile:
         stop(engine, job)
         assert sweeping.reconcile(engine.row(who, job)) == "restart"
         engine.dispatch(who, job, engine.token(job.id))
-        assert len(engine.batch.of(job.id)) == 1
+        assert len(engine.tickets(job)) == 1
         engine.done(job, batch_id)
         heard = engine.heard(job, recovery=1)
         assert heard is not None
@@ -218,9 +218,9 @@ class TestSweep:
         assert engine.news(who) == []
 
     def test_a_job_that_never_reached_batch_is_given_up_and_tried_again(
-        self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch
+        self, engine: Engine, scene: Made, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        who, job = made
+        who, job = scene
         engine.dispatch(who, job, engine.start(who, job))
         row = store.find_attempt(job.id, 1, 1)
         assert row is not None
@@ -234,9 +234,9 @@ class TestSweep:
         assert answer.next == "retry"
 
     def test_a_job_that_batch_has_forgotten_is_tried_again(
-        self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch
+        self, engine: Engine, scene: Made, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        who, job = made
+        who, job = scene
         batch_id = engine.working(who, job)
         del engine.batch.jobs[batch_id]
         assert sweeping.reconcile(engine.row(who, job)) == "leave"
