@@ -17,6 +17,8 @@ from snapforge.jobs.schemas import Job, JobCreate
     status=201,
     raises=(
         errors.ModelNotOffered,
+        errors.PromptRefused,
+        errors.ModerationUnavailable,
         billing_errors.InsufficientCredits,
         billing_errors.AccountInDebt,
         assets_errors.CaptureNotFound,

@@ -11,7 +11,7 @@ from snapforge.jobs.schemas import Preview, PreviewCreate
 @endpoint(
     "POST /v1/jobs/preview",
     permission=Permission.jobs_create,
-    raises=(errors.ModelNotOffered, assets_errors.CaptureNotFound),
+    raises=(errors.ModelNotOffered, errors.PromptRefused, errors.ModerationUnavailable, assets_errors.CaptureNotFound),
     also=(202,),
 )
 def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply, Preview]:

@@ -145,7 +145,7 @@ class TestSettings:
             for folder in ("layers/core/snapforge", "functions")
             for path in (REPO / folder).rglob("*.py")
         )
-        asked = set(re.findall(r"\bget\(\s*[\"']([A-Z]+_[A-Z_]+)[\"']", code))
+        asked = set(re.findall(r"\b(?:get|find)\(\s*[\"']([A-Z]+_[A-Z_]+)[\"']", code))
         given = {name for function in functions() for name in function.properties["Environment"]["Variables"]}
         read_by_libraries = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL", "STAGE"}
         standard = {"AWS_SDK_UA_APP_ID"}

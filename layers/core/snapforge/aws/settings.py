@@ -17,6 +17,11 @@ def get(name: str) -> str:
     return value
 
 
+def find(name: str) -> str | None:
+    """The variable's value, or None where the operator has left it empty."""
+    return os.environ.get(name) or None
+
+
 def table(context: str) -> str:
     """The full name of a context's table."""
     return get("TABLE_PREFIX") + context

@@ -1,6 +1,6 @@
 """What customers can meet with jobs, and what steps say to themselves."""
 
-from snapforge.kit.errors import Conflict, InvalidPayload, NotFound
+from snapforge.kit.errors import Conflict, InvalidPayload, NotFound, Unavailable
 
 
 class JobNotFound(NotFound):
@@ -20,6 +20,19 @@ class ModelNotOffered(InvalidPayload):
     code = "model_not_offered"
     title = "This model is not offered here"
     fix = "Choose one of `GET /v1/catalogue`, or leave `model` out."
+
+
+class PromptRefused(InvalidPayload):
+    """`category` says which rule; nothing was held."""
+
+    code = "prompt_refused"
+    title = "This prompt is not drawn here"
+    fix = "Change the prompt. If you think that it was misread, write to us."
+
+
+class ModerationUnavailable(Unavailable):
+    code = "moderation_unavailable"
+    title = "The prompt could not be checked just now"
 
 
 class JobAlreadyEnded(Conflict):

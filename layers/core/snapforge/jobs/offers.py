@@ -1,7 +1,7 @@
 """What this installation offers, by its settings, and an order held against it."""
 
 from snapforge.aws import settings
-from snapforge.jobs import errors
+from snapforge.jobs import errors, moderation
 from snapforge.jobs.domain import pictures
 from snapforge.jobs.domain.orders import ImageOrder, ImageParameters
 from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
@@ -14,7 +14,11 @@ def image_models() -> tuple[str, ...]:
 
 
 def image_parameters(order: ImageOrder, seed: int) -> ImageParameters:
-    """The exact parameters of an order. Raises ModelNotOffered, and InvalidPayload with a pointer."""
+    """The exact parameters of an order whose prompt may be drawn.
+
+    Raises PromptRefused, ModerationUnavailable, ModelNotOffered, and InvalidPayload with a pointer.
+    """
+    moderation.require_drawable(order.prompt)
     try:
         return pictures.resolve(order, seed, image_models())
     except NotOfferedError as error:

@@ -1,0 +1,38 @@
+"""Whether a prompt is drawn here: the rules first, then the model that the installation names, if it names one."""
+
+import logging
+
+from snapforge.aws import secrets, settings
+from snapforge.jobs import errors
+from snapforge.jobs.domain import moderation
+from snapforge.providers import moderation as models
+from snapforge.providers.base import ProviderError
+
+_logger = logging.getLogger(__name__)
+_MODEL_ADVICE = "This prompt is not drawn here."
+
+
+def require_drawable(prompt: str) -> None:
+    """Raises PromptRefused with the category; ModerationUnavailable where the model should judge and does not answer.
+
+    The log gets the category and never the prompt.
+    """
+    category = moderation.judge(prompt)
+    if category is not None:
+        _refuse(category, moderation.ADVICE[category])
+    url = settings.find("MODERATION_URL")
+    if url is None:
+        return
+    key = (secrets.read("providers").get("moderation") or {}).get("key")
+    try:
+        found = models.Endpoint(url, key).judge(prompt)
+    except ProviderError as error:
+        _logger.warning("the moderation model failed: %s", error.code)
+        raise errors.ModerationUnavailable() from error
+    if found:
+        _refuse(found[0], _MODEL_ADVICE)
+
+
+def _refuse(category: str, why: str) -> None:
+    _logger.info("prompt refused: %s", category)
+    raise errors.PromptRefused(why, category=category, charged=0, errors=[{"pointer": "/prompt", "detail": why}])
