@@ -7,6 +7,7 @@ import pytest
 
 from infrastructure.local.region import Region
 from tests.support.checked_api import CheckedApi
+from tests.support.region import until
 
 PICTURES = {"kind": "image", "prompt": "a red cube", "width": 128, "height": 128, "count": 2, "seed": 11, "steps": 2}
 TOLD: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
@@ -40,10 +41,18 @@ def place(api: CheckedApi, order: dict[str, Any]) -> Done:
     """Preview, order at the quoted price, poll to the end."""
     before = api.get("get_balance")
     preview = api.call("preview_job", body=order).json
+    if preview["status"] == "checking":
+        preview = until(lambda: _ready(api, preview["id"]), seconds=90, every=0.5)
     assert preview["can_start"], preview
     created = api.call("create_job", body=order | {"quote": preview["quote"]})
     assert created.status == 201
     return Done(before, preview, api.get("get_balance"), list(api.watch(created.json["id"], seconds=1200)))
+
+
+def _ready(api: CheckedApi, preview_id: str) -> dict[str, Any] | None:
+    """The preview once its photos are examined."""
+    found: dict[str, Any] = api.get("get_preview", preview_id=preview_id)
+    return found if found["status"] == "ready" else None
 
 
 def audit(region: Region, org_id: str) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 from snapforge.assets.domain import Facts
 from snapforge.assets.store import CaptureRow, PhotoRow
 from snapforge.aws import tables
+from snapforge.contracts.preflight import Survey
+from snapforge.jobs.store import PreflightRow
 from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Principal
 
@@ -56,6 +58,26 @@ def capture(who: Principal, *, photos: int = 24, pending: int = 0, refused: int 
             reason="It is a text file.",
             fix="Send a photo.",
         ).save()
+    return capture_id
+
+
+def survey(photos: int = 24, **more: Any) -> Survey:
+    """A pre-flight of photos that all connect; `more` says what is otherwise."""
+    everybody = tuple(range(photos))
+    seen = {"groups": (everybody,), "registered": everybody, "turned": False, "alike": (), "coverage_degrees": 360}
+    return Survey.model_validate({"photos": photos, "seconds": 9.0} | seen | more)
+
+
+def examined(who: Principal, capture_id: str, seen: Survey | None = None) -> str:
+    """Keep a pre-flight of the capture as it is now; returns the capture's id."""
+    row = tables.find(CaptureRow, f"org#{who.org_id}", f"capture#{capture_id}")
+    assert row is not None
+    PreflightRow(
+        f"org#{who.org_id}",
+        f"preflight#{capture_id}#{int(row.version):06d}",
+        asked_at=clock.now(),
+        survey=seen or survey(int(row.usable)),
+    ).save()
     return capture_id
 
 

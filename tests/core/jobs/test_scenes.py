@@ -12,7 +12,7 @@ from snapforge.jobs import errors, schemas
 from snapforge.jobs import service as jobs
 from snapforge.kit import ids
 from snapforge.kit.permissions import Principal
-from tests.core.jobs.captures import add_photo, capture, counted
+from tests.core.jobs.captures import add_photo, capture, counted, examined
 from tests.core.jobs.engine import Engine, idempotency_key
 
 
@@ -26,7 +26,7 @@ class TestScenes:
 
     def test_the_pre_flight_names_what_was_measured(self, engine: Engine) -> None:
         who = engine.customer()
-        preview = self.preview(who, capture(who, refused=1))
+        preview = self.preview(who, examined(who, capture(who, refused=1)))
         assert (preview.photos_usable, preview.photos_refused, preview.credits) == (24, 1, 20)
         found = {(finding.photo, finding.code) for finding in preview.findings}
         assert ("0000.jpg", "dark") in found
@@ -56,6 +56,7 @@ class TestScenes:
         row.pending = 0
         row.expected = row.usable
         row.save()
+        examined(who, capture_id)
         ready = jobs.get_preview(who, preview.id)
         assert (ready.status, ready.can_start, ready.id) == ("ready", True, None)
 
@@ -74,9 +75,9 @@ class TestScenes:
         with pytest.raises(assets_errors.CaptureNotFound):
             self.preview(engine.customer(), capture(who))
 
-    def test_a_quoted_scene_takes_two_calls_and_an_unquoted_one_four(self, engine: Engine) -> None:
+    def test_a_quoted_scene_takes_two_calls_and_an_unquoted_one_five(self, engine: Engine) -> None:
         who = engine.customer()
-        capture_id = capture(who)
+        capture_id = examined(who, capture(who))
         quote = self.preview(who, capture_id).quote
         with counted() as calls:
             job = jobs.create_job(who, self.order(capture_id, quote=quote), idempotency_key(who, "k1"))
@@ -84,11 +85,11 @@ class TestScenes:
         assert (job.price.credits, job.price.quoted) == (20, True)
         with counted() as calls:
             jobs.create_job(who, self.order(capture_id), idempotency_key(who, "k2"))
-        assert calls == ["GetItem", "Query", "GetItem", "TransactWriteItems"]
+        assert calls == ["GetItem", "Query", "GetItem", "GetItem", "TransactWriteItems"]
 
     def test_a_capture_that_changed_since_the_quote_is_refused(self, engine: Engine) -> None:
         who = engine.customer()
-        capture_id = capture(who)
+        capture_id = examined(who, capture(who))
         quote = self.preview(who, capture_id).quote
         row = tables.find(CaptureRow, f"org#{who.org_id}", f"capture#{capture_id}")
         assert row is not None

@@ -20,6 +20,6 @@ class Survey(BaseModel):
     """Whether the camera was only turned: the photos overlap, but there is no depth in them."""
     alike: tuple[int, ...]
     """Photos taken from nearly the same place as the one before."""
-    coverage_degrees: int | None
+    coverage_degrees: int | None = None
     """How much of a turn round the object the registered photos see, 0 to 360; None where it cannot be told."""
     seconds: float

@@ -1,0 +1,80 @@
+"""What is said of a survey: findings by name, and what forbids a job."""
+
+from typing import Any
+
+import pytest
+
+from snapforge.jobs.domain import preflight
+from snapforge.jobs.domain.preflight import Finding
+from tests.core.jobs.captures import survey
+
+pytestmark = pytest.mark.part("JOB-2")
+
+
+def found(photos: int = 24, **more: Any) -> list[Finding]:
+    names = [f"{number:02d}.jpg" for number in range(photos)]
+    return preflight.connections(survey(photos, **more), names)
+
+
+def codes(findings: list[Finding]) -> list[str]:
+    return [finding.code for finding in findings]
+
+
+class TestConnections:
+    def test_photos_that_all_connect_need_no_word(self) -> None:
+        assert found() == []
+
+    def test_a_turned_camera_is_refused(self) -> None:
+        (finding,) = found(turned=True, registered=(), coverage_degrees=None)
+        assert (finding.severity, finding.code) == ("blocker", "no_parallax")
+        assert "move the camera sideways" in finding.fix
+
+    def test_photos_to_retake_are_named(self) -> None:
+        core = tuple(range(20))
+        findings = found(groups=((*core, 20, 21),), registered=core)
+        assert [(each.code, each.photo) for each in findings] == [
+            ("weakly_connected", "20.jpg"),
+            ("weakly_connected", "21.jpg"),
+            ("unconnected", "22.jpg"),
+            ("unconnected", "23.jpg"),
+        ]
+        assert preflight.blocked(findings) is None
+
+    def test_two_objects_are_told_apart_by_the_first_photo_of_each(self) -> None:
+        one, other = tuple(range(14)), tuple(range(14, 24))
+        (finding,) = found(groups=(one, other), registered=one)
+        assert finding.code == "separate_groups"
+        assert "14, 10 photos (they begin with 00.jpg, 14.jpg)" in finding.message
+
+    def test_a_pair_apart_is_no_second_object(self) -> None:
+        one = tuple(range(22))
+        assert codes(found(groups=(one, (22, 23)), registered=one)) == ["unconnected", "unconnected"]
+
+    @pytest.mark.parametrize(
+        ("placed", "severity", "code"),
+        [(11, "warning", "few_connect"), (9, "warning", "few_connect"), (8, "blocker", "photos_do_not_connect")],
+    )
+    def test_what_is_hopeless_is_refused_and_what_may_work_is_not(self, placed: int, severity: str, code: str) -> None:
+        """Of 24 photos the worker wants 12; 70 % of that may still become enough at its full size."""
+        core = tuple(range(placed))
+        finding = found(groups=(core,), registered=core)[0]
+        assert (finding.severity, finding.code) == (severity, code)
+        assert f"About {placed} of 24 photos" in finding.message
+
+    def test_nothing_that_connects_is_refused(self) -> None:
+        findings = found(groups=(), registered=(), coverage_degrees=None)
+        assert codes(findings) == ["photos_do_not_connect"] + ["unconnected"] * 24
+
+    @pytest.mark.parametrize(("degrees", "told"), [(150, ["one_side"]), (300, []), (None, [])])
+    def test_one_side_is_said_with_its_angle(self, degrees: int | None, told: list[str]) -> None:
+        findings = found(coverage_degrees=degrees)
+        assert codes(findings) == told
+        assert all(f"{degrees} of 360" in finding.message for finding in findings)
+
+    def test_frames_of_a_film_are_noticed(self) -> None:
+        assert "video_frames" in codes(found(coverage_degrees=40))
+        assert codes(found(alike=tuple(range(1, 12)))) == ["video_frames"]
+        assert codes(found(alike=(1, 2))) == []
+
+    def test_a_thorough_full_turn_is_no_film(self) -> None:
+        assert found(200) == []
