@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import Role, SceneQuality
 from snapforge.jobs.domain.life import State
-from snapforge.jobs.domain.orders import ImageOrder, Kind, Parameters, SceneOrder
+from snapforge.jobs.domain.orders import Aspect, ImageOrder, Kind, Parameters, Preset, Priority, SceneOrder
 from snapforge.jobs.domain.preflight import Finding
 from snapforge.jobs.domain.receipts import Receipt
 from snapforge.kit import ids
@@ -193,3 +193,73 @@ class JobsQuery(Schema):
     state: State | None = None
     limit: int = Field(default=20, ge=1, le=100)
     cursor: str | None = Field(default=None, max_length=200)
+
+
+class Choice(Schema):
+    """A number that may be chosen."""
+
+    default: float
+    least: float
+    most: float
+
+
+class Size(Schema):
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+class ModelOffer(Schema):
+    """An image model on offer here."""
+
+    id: str
+    title: str
+    licence: str
+    default: bool = Field(description="Draws orders that name no model.")
+    sizes: dict[Aspect, Size] = Field(description="By aspect ratio; own sizes are possible within `sides`.")
+    sides: Choice = Field(description="Of width and height, in steps of 16 pixels.")
+    most_pixels: int
+    steps: Choice
+    guidance: Choice
+    negative_prompt: bool = Field(description="Whether it knows one; else it is left out, with a note.")
+    credits: int = Field(description="List price of one picture of the default size and steps.")
+    predicted_seconds: int = Field(description="For that picture, on a free machine.")
+    examples: list[str]
+
+
+class StyleOffer(Schema):
+    """A style preset: words that are worked into the prompt."""
+
+    id: str
+    title: str
+    template: str
+    examples: list[str]
+
+
+class PresetOffer(Schema):
+    """A preset of a 3D model."""
+
+    id: Preset
+    credits: int = Field(description="Up to `photos_included` photos.")
+    photos_included: int
+    photos_per_further_credit: int
+
+
+class PriorityOffer(Schema):
+    """How urgent an order can be."""
+
+    id: Priority
+    price_factor: int
+
+
+class Catalogue(Schema):
+    """All that can be ordered here, and its list prices."""
+
+    models: list[ModelOffer]
+    styles: list[StyleOffer]
+    presets: list[PresetOffer]
+    priorities: list[PriorityOffer]
+    most_prompt_characters: int
+    most_pictures: int
+    credit: Money = Field(description="The list price of a credit.")

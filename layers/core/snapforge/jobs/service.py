@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from snapforge.kit.door import door
 
 if TYPE_CHECKING:
+    from snapforge.jobs.catalogue import catalogue
     from snapforge.jobs.dispatching import dispatch
     from snapforge.jobs.drawing import draw_ticket
     from snapforge.jobs.ending import cancel_job, settle
@@ -22,6 +23,7 @@ else:
         __name__,
         {
             "dispatching": ("dispatch",),
+            "catalogue": ("catalogue",),
             "drawing": ("draw_ticket",),
             "ending": ("cancel_job", "settle"),
             "keeping": ("keep_workers",),
@@ -38,6 +40,7 @@ else:
 
 __all__ = [
     "cancel_job",
+    "catalogue",
     "check",
     "classify",
     "create_job",

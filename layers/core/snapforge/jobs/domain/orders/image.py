@@ -11,6 +11,7 @@ from snapforge.kit.schema import Schema
 Aspect = Literal["1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9"]
 
 MAX_PROMPT = 2000
+MAX_COUNT = 16
 SIDE_MULTIPLE = 16
 """Sides are multiples of it: eight pixels to a latent, two latents to a token."""
 
@@ -44,7 +45,7 @@ class ImageOrder(Schema):
     seed: int | None = Field(
         default=None, ge=0, le=MAX_SEED, description="Absent: a random one. Picture i uses seed + i."
     )
-    count: int = Field(default=1, ge=1, le=16)
+    count: int = Field(default=1, ge=1, le=MAX_COUNT)
     priority: Urgency = "standard"
 
     @model_validator(mode="after")

@@ -1,0 +1,59 @@
+"""GET /v1/catalogue: the catalogue, as far as this installation offers it."""
+
+from snapforge.jobs import offers, schemas
+from snapforge.jobs.domain import pictures, pricing
+from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS, Range
+from snapforge.jobs.domain.catalogue.priorities import PRICE_FACTORS
+from snapforge.jobs.domain.catalogue.scenes import SCENE_PRESETS
+from snapforge.jobs.domain.catalogue.styles import STYLES
+from snapforge.jobs.domain.orders import MAX_PROMPT, ImageOrder
+from snapforge.jobs.domain.orders.image import MAX_COUNT
+
+
+def catalogue() -> schemas.Catalogue:
+    """No call: it is data and a setting."""
+    offered = offers.image_models()
+    return schemas.Catalogue(
+        models=[_model(name, offered) for name in offered],
+        styles=[
+            schemas.StyleOffer(id=name, title=style.title, template=style.template, examples=list(style.examples))
+            for name, style in STYLES.items()
+        ],
+        presets=[
+            schemas.PresetOffer(
+                id=name,
+                credits=preset.credits,
+                photos_included=preset.photos_included,
+                photos_per_further_credit=preset.photos_per_further_credit,
+            )
+            for name, preset in SCENE_PRESETS.items()
+        ],
+        priorities=[schemas.PriorityOffer(id=name, price_factor=factor) for name, factor in PRICE_FACTORS.items()],
+        most_prompt_characters=MAX_PROMPT,
+        most_pictures=MAX_COUNT,
+        credit=schemas.Money(amount=pricing.CREDIT.amount, currency=pricing.CREDIT.currency),
+    )
+
+
+def _model(name: str, offered: tuple[str, ...]) -> schemas.ModelOffer:
+    model = IMAGE_MODELS[name]
+    usual = pictures.resolve(ImageOrder(kind="image", prompt=model.examples[0], model=name), 0, offered)
+    return schemas.ModelOffer(
+        id=name,
+        title=model.title,
+        licence=model.licence,
+        default=name == offered[0],
+        sizes={aspect: schemas.Size(width=width, height=height) for aspect, (width, height) in model.sizes.items()},
+        sides=schemas.Choice(default=usual.width, least=model.least_side, most=model.most_side),
+        most_pixels=model.most_pixels,
+        steps=_choice(model.steps),
+        guidance=_choice(model.guidance),
+        negative_prompt=model.negative_prompt,
+        credits=pricing.price(usual).credits,
+        predicted_seconds=pricing.predicted_seconds(usual),
+        examples=list(model.examples),
+    )
+
+
+def _choice(bounds: Range) -> schemas.Choice:
+    return schemas.Choice(default=bounds.default, least=bounds.least, most=bounds.most)
