@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import calls, cold, region, report, scene, warm
+from tests.bench import calls, cold, preflight, region, report, scene, warm
 from tests.bench.results import Section
 
 
@@ -15,7 +15,8 @@ def main() -> int:
     """All sections; returns 0 whether aims are met or not, the report says so."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scene", action="store_true", help="run the scene comparison too (a quarter of an hour)")
-    parser.add_argument("--photos", type=Path, help="with --scene: a folder of real photos of one object")
+    parser.add_argument("--photos", type=Path, help="with --scene, --preflight: a folder of real photos of one object")
+    parser.add_argument("--preflight", action="store_true", help="hold the pre-flight against the worker (an hour)")
     parser.add_argument("--only", default="", help="sections by comma, printed and not written")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
@@ -26,6 +27,9 @@ def main() -> int:
             "calls": lambda: calls.measure(folder),
             "region": lambda: region.measure(folder),
             "scene": (lambda: scene.measure(chosen.photos)) if chosen.scene else lambda: scene.kept(report.DOCUMENT),
+            "preflight": (lambda: preflight.measure(chosen.photos))
+            if chosen.preflight
+            else lambda: preflight.kept(report.DOCUMENT),
         }
         wanted = chosen.only.split(",") if chosen.only else list(sections)
         done = [_timed(name, sections[name]) for name in wanted]
