@@ -13,6 +13,8 @@ _AT_ONCE = 8
 def fetch(storage: Storage, work: Work, folder: Path) -> None:
     """Download the work's photos to `folder/photos/<index:03d>.<ext>`; an image job has none.
 
+    Whether they are pictures is for the stages to say: one bad photo of many need not fail the job.
+
     Raises InputError `photo_missing` where a photo is gone, TransientError where S3 cannot be reached.
     """
     if isinstance(work, ImageWork):
@@ -32,5 +34,3 @@ def _fetch_one(storage: Storage, photo: Photo, index: int, photos: Path) -> None
         raise InputError(
             "photo_missing", f"The photo {photo.name!r} is no longer stored.", "Upload this photo again."
         ) from error
-    if to.stat().st_size == 0:
-        raise InputError("photo_empty", f"The photo {photo.name!r} is empty.", "Upload this photo again.")

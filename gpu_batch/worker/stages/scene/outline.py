@@ -26,6 +26,9 @@ def run(context: Context) -> None:
         found = outline.outline(context.folder, capture, lambda share: tell(share, "Outlines from the geometry"))
         if found is None and capture.masks == "none":
             context.note(_NO_OUTLINE)
+        if found is not None and found.astray:
+            context.note(f"Left out, because the outlines contradict the camera's place: {', '.join(found.astray)}.")
+            context.state["registered"] = len(found.capture.views)
         if found is not None and found.changed and capture.masks != "none":
             context.note(f"The outlines of {found.changed} photo(s) disagreed with the others and were drawn again.")
     context.state["outlined"] = True

@@ -27,8 +27,14 @@ _TRUSTED = 0.95
 """A mask that agrees so well (intersection over union) with the hull's outline is left as it is."""
 _WRONG = 0.85
 """A mask that agrees less after the second cut is replaced by the hull's outline."""
+_ELSEWHERE = 0.75
+"""Where neither so much of the hull's outline lies in a photo's own mask, nor so much of the mask in the outline, the
+camera is wrong: a mask that is merely too large holds the outline, one that lacks a part lies in it."""
+_MOST_ASTRAY = 0.2
 _AGREED = 0.86
 """The set's median agreement under which the masks are not believed at all."""
+_MOST_BORDER = 0.4
+"""Share of the pictures' border: what covers more of it in most photos is the room, not an object."""
 _MARGIN = 0.06
 
 
@@ -39,6 +45,8 @@ class Outlined:
     capture: Capture
     changed: int
     agreement: float
+    astray: tuple[str, ...]
+    """Names of the photos whose camera cannot be where it was thought to be: their views were taken out."""
 
 
 def outline(folder: pathlib.Path, capture: Capture, tick: Tick) -> Outlined | None:
@@ -62,13 +70,24 @@ def outline(folder: pathlib.Path, capture: Capture, tick: Tick) -> Outlined | No
     hull = carve(small, masks, low, high, floor)
     if hull is None:
         return None
+    astray = _astray(small, given, hull)
+    if len(astray) > _MOST_ASTRAY * len(small):
+        return None
+    if astray:
+        stay = [number for number in range(len(small)) if number not in astray]
+        names = tuple(capture.views[number].name for number in astray)
+        capture = _without(capture, stay)
+        small, given, masks = ([of[number] for number in stay] for of in (small, given, masks))
+        hull = carve(small, masks, low, high, floor) or hull
+    else:
+        names = ()
     again = _held_against(folder, small, masks, hull, lambda share: tick(0.4 + 0.4 * share))
     hull = carve(small, again, low, high, floor)
     if hull is None:
         return None
     shapes = [hull.silhouette(view) for view in small]
     overlaps = [overlap(mask, shape) for mask, shape in zip(again, shapes, strict=True)]
-    if np.median(overlaps) < _AGREED:
+    if np.median(overlaps) < _AGREED or np.median([_on_border(mask) for mask in again]) > _MOST_BORDER:
         return None
     final = [m if good > _WRONG else s for m, s, good in zip(again, shapes, overlaps, strict=True)]
     changed = [number for number, mask in enumerate(final) if mask is not given[number]]
@@ -78,13 +97,39 @@ def outline(folder: pathlib.Path, capture: Capture, tick: Tick) -> Outlined | No
     kind = "geometry" if capture.masks == "none" else capture.masks
     fitted = _fitted(replace(capture, masks=kind), small, final, hull)
     views.save(folder, fitted)
-    return Outlined(fitted, len(changed), float(np.median(overlaps)))
+    return Outlined(fitted, len(changed), float(np.median(overlaps)), names)
 
 
 def overlap(one: Bools, other: Bools) -> float:
     """Intersection over union."""
     either = int((one | other).sum())
     return int((one & other).sum()) / either if either else 1.0
+
+
+def _astray(small: Sequence[View], given: Sequence[Bools | None], hull: Hull) -> list[int]:
+    found = []
+    for number, (view, mask) in enumerate(zip(small, given, strict=True)):
+        if mask is not None:
+            shape = hull.silhouette(view)
+            if (mask & shape).sum() < _ELSEWHERE * min(int(mask.sum()), int(shape.sum())):
+                found.append(number)
+    return found
+
+
+def _without(capture: Capture, stay: Sequence[int]) -> Capture:
+    """The capture with only the views numbered in `stay`."""
+    place = np.full(len(capture.views), -1)
+    place[list(stay)] = np.arange(len(stay))
+    tracks = capture.tracks[place[capture.tracks[:, 0]] >= 0]
+    return replace(
+        capture,
+        views=tuple(capture.views[number] for number in stay),
+        tracks=np.column_stack([place[tracks[:, 0]], tracks[:, 1]]).astype(np.int64),
+    )
+
+
+def _on_border(mask: Bools) -> float:
+    return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
 
 
 def _given(folder: pathlib.Path, view: View) -> Bools | None:

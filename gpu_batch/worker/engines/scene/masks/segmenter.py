@@ -7,6 +7,7 @@ neither the class nor its library: docs/decisions/0010-masks.md says how.
 """
 
 import pathlib
+import zipfile
 from typing import Protocol
 
 import cv2
@@ -75,7 +76,7 @@ def load(folder: pathlib.Path, device: str) -> Exported:
     try:
         card = Card.model_validate_json((folder / _FILES[0]).read_bytes())
         program = torch.export.load(folder / _FILES[1]).module()
-    except (OSError, ValidationError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, ValidationError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise BugError(
             "segmentation_unreadable", f"{folder} must hold {_FILES[0]} and {_FILES[1]} (torch.export): {error}"
         ) from error
