@@ -32,8 +32,8 @@ from worker.workspace import scratch
 _logger = logging.getLogger(__name__)
 _POLL_S = 2
 """How long an idle worker's polls last: also how soon it notices that it has to leave."""
-_AHEAD = 2
-"""Micro-batches in hand, the one being drawn included: more would keep tickets from idle workers."""
+AHEAD = 4
+"""Micro-batches in hand: enough that compatible orders meet, few enough that a worker that joins finds work too."""
 _LAST_WORDS_S = 4.0
 _INTAKE_THREADS = 8
 
@@ -120,7 +120,7 @@ class WarmWorker:
     def _receive(self, patience_s: float) -> None:
         """Take in what waits, at once where there is work in hand; otherwise wait a little for some."""
         waiting = [order for order in self._hand.all() if order.missing]
-        wanted = _AHEAD * self._settings.micro_batch - sum(len(order.missing) for order in waiting)
+        wanted = AHEAD * self._settings.micro_batch - sum(len(order.missing) for order in waiting)
         if waiting and wanted > 0:
             messages = self._queues.take(wanted, urgent_last=others_turn(self._turn))
         elif waiting:

@@ -29,7 +29,7 @@ class Levers:
 
     @classmethod
     def read(cls, device: Device, environment: Mapping[str, str] = os.environ) -> "Levers":
-        """The environment's, else the device's own: on a GPU bf16 and compiled, on the CPU all off.
+        """The environment's, else the device's own: channels last, and on a GPU bf16 and compiled.
 
         Raises BugError with the setting that cannot be.
         """
@@ -46,7 +46,7 @@ class Levers:
             compile=(environment.get("IMAGE_COMPILE") or str(int(gpu))) == "1",
             attention=environment.get("IMAGE_ATTENTION", ""),
             step_cache=step_cache,
-            channels_last=(environment.get("IMAGE_CHANNELS_LAST") or str(int(gpu))) == "1",
+            channels_last=(environment.get("IMAGE_CHANNELS_LAST") or "1") == "1",
         )
 
     def apply(self, pipeline: Any) -> None:
