@@ -48,7 +48,9 @@ class Resolver:
     def _reference(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return _NO_VALUE
-        return self._values.get(name) or self._physical.get(name) or f"left-out.{name}"
+        if name in self._values:
+            return self._values[name]  # an empty parameter is a value, too
+        return self._physical.get(name) or f"left-out.{name}"
 
     def _call(self, function: str, inner: Any) -> Any:
         """One `Fn::` function. ValueError for one that is not known here."""

@@ -44,15 +44,17 @@ class TestParameters:
         own = drawn(width=512, height=768)
         assert (own.width, own.height) == (512, 768)
         small = drawn(model="snapforge-demo", aspect="1:1")
-        assert (small.width, small.height) == (256, 256)
+        assert (small.width, small.height) == (128, 128)
 
     @pytest.mark.parametrize("model", ALL)
     def test_every_native_size_can_be_ordered_by_its_sides_and_keeps_its_aspect(self, model: str) -> None:
+        # Steps of 16 pixels are coarse for a small model.
+        tolerance = 8 / min(IMAGE_MODELS[model].sizes["1:1"]) if model == "snapforge-demo" else 0.05
         for aspect, (width, height) in IMAGE_MODELS[model].sizes.items():
             by_sides = drawn(model=model, width=width, height=height)
             assert (by_sides.width, by_sides.height) == (width, height)
             across, down = map(int, aspect.split(":"))
-            assert abs(width / height - across / down) / (across / down) < 0.05
+            assert abs(width / height - across / down) / (across / down) < tolerance
 
     @pytest.mark.parametrize("model", ALL)
     def test_the_models_own_numbers_lie_within_its_bounds(self, model: str) -> None:
@@ -62,9 +64,9 @@ class TestParameters:
     @pytest.mark.parametrize(
         ("member", "more"),
         [
-            ("width", {"width": 512, "height": 256}),
-            ("height", {"width": 256, "height": 64}),
-            ("width", {"width": 384, "height": 384}),
+            ("width", {"width": 512, "height": 128}),
+            ("height", {"width": 128, "height": 272}),
+            ("width", {"width": 256, "height": 256}),
             ("style", {"style": "velvet"}),
         ],
     )

@@ -78,12 +78,12 @@ class TestOrders:
     ) -> None:
         monkeypatch.setenv("IMAGE_MODELS", "snapforge-demo,flux-schnell")
         made = order(somebody, aspect="1:1", seed=7).json["parameters"]
-        assert (made["model"], made["width"], made["seed"]) == ("snapforge-demo", 256, 7)
+        assert (made["model"], made["width"], made["seed"]) == ("snapforge-demo", 128, 7)
 
     @pytest.mark.parametrize(
         ("member_", "more"),
         [
-            ("/width", {"model": "snapforge-demo", "width": 2048, "height": 256}),
+            ("/width", {"model": "snapforge-demo", "width": 2048, "height": 128}),
             ("/style", {"style": "velvet"}),
             ("/count", {"count": 17}),
             ("/prompt", {"prompt": "x" * 20_000}),

@@ -63,14 +63,14 @@ _Z_IMAGE: dict[Aspect, tuple[int, int]] = {
     "21:9": (1344, 576),
 }
 _DEMO: dict[Aspect, tuple[int, int]] = {
-    "1:1": (256, 256),
-    "4:3": (288, 224),
-    "3:4": (224, 288),
-    "3:2": (304, 208),
-    "2:3": (208, 304),
-    "16:9": (336, 192),
-    "9:16": (192, 336),
-    "21:9": (384, 160),
+    "1:1": (128, 128),
+    "4:3": (144, 112),
+    "3:4": (112, 144),
+    "3:2": (160, 112),
+    "2:3": (112, 160),
+    "16:9": (160, 96),
+    "9:16": (96, 160),
+    "21:9": (192, 80),
 }
 
 IMAGE_MODELS: dict[str, ImageModel] = {
@@ -140,15 +140,19 @@ IMAGE_MODELS: dict[str, ImageModel] = {
         family="flux1",
         licence="Apache-2.0",
         sizes=_DEMO,
-        least_side=128,
-        most_side=384,
-        most_pixels=256 * 256,
+        least_side=64,
+        most_side=256,
+        most_pixels=192 * 192,
         steps=Range(12, 1, 50),
         guidance=Range(0.0, 0.0, 20.0),
         negative_prompt=False,
         megapixel_steps_per_credit=4,
         milliseconds_per_megapixel_step=2_000,
         milliseconds_to_load=2_000,
-        examples=("a red sphere on a grey floor", "a glossy blue cube", "a green cone and a yellow cylinder"),
+        examples=(
+            "a red metal sphere on a white studio floor",
+            "a shiny blue cube in a meadow",
+            "a small green glass star at sunset",
+        ),
     ),
 }
