@@ -1,0 +1,1 @@
+"""Training of models that the repository ships. Not part of the worker's images."""
