@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.bench import calls, cold, preflight, region, report, scene, warm
 from tests.bench.results import Section
+from tests.bench.simulation import choice as simulation
 
 
 def main() -> int:
@@ -17,8 +18,12 @@ def main() -> int:
     parser.add_argument("--scene", action="store_true", help="run the scene comparison too (a quarter of an hour)")
     parser.add_argument("--photos", type=Path, help="with --scene, --preflight: a folder of real photos of one object")
     parser.add_argument("--preflight", action="store_true", help="hold the pre-flight against the worker (an hour)")
+    parser.add_argument("--simulation", action="store_true", help="simulate the image queues, and write only that")
     parser.add_argument("--only", default="", help="sections by comma, printed and not written")
     chosen = parser.parse_args()
+    if chosen.simulation:
+        report.put(_timed("simulation", simulation.measure))
+        return 0
     with tempfile.TemporaryDirectory() as base:
         folder = Path(base)
         sections: dict[str, Callable[[], Section]] = {
@@ -26,6 +31,7 @@ def main() -> int:
             "warm": lambda: warm.measure(folder),
             "calls": lambda: calls.measure(folder),
             "region": lambda: region.measure(folder),
+            "simulation": simulation.measure,
             "scene": (lambda: scene.measure(chosen.photos)) if chosen.scene else lambda: scene.kept(report.DOCUMENT),
             "preflight": (lambda: preflight.measure(chosen.photos))
             if chosen.preflight

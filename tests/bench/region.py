@@ -23,7 +23,7 @@ SETTLED_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Way:
-    """Seconds of one job: from the POST's first byte to the worker's process, from its result to the mail."""
+    """Seconds of one job: from the POST's first byte to the worker's claim, from its result to the mail."""
 
     to_start: float
     work: float
@@ -37,19 +37,21 @@ def measure(folder: Path) -> Section:
         fresh = weight()
         api = Api(region.api_url)
         customer = sign_up(api, region.mail)
-        ways = [_one(region, Api(region.api_url, customer.api_key), customer, number) for number in range(JOBS)]
+        ways = [_one(region, Api(region.api_url, customer.api_key), customer, number) for number in range(JOBS + 1)]
+        cold, ways = ways[0], ways[1:]
+        _await_idle(region)
         time.sleep(SETTLED_SECONDS)
         used = weight()
     started, mailed = [way.to_start for way in ways], [way.to_mail for way in ways]
     return Section(
         "Local region",
-        f"{JOBS} image jobs one after the other on a fresh region, by API key. Worker start is `startedAt` of Batch's "
-        "DescribeJobs (the process is there; its imports come after); worker end is `ended_at` in its result.json, "
-        "written before its last report; the mail is looked for every 20 ms in what SES was given. Wall time, on a "
-        "shared machine. Memory is the sum of PSS of all the region's processes, the larger of freshly started and "
-        "idle again after the jobs.",
+        f"{JOBS} image jobs one after the other by API key, after one that found no warm worker. Work begins and ends "
+        "at `started_at` and `ended_at` in the worker's result.json, written before its last report; the mail is "
+        "looked for every 20 ms in what SES was given. Wall time, on a shared machine. Memory is the sum of PSS of all "
+        "the region's processes, the larger of freshly started and idle again after the jobs, the worker gone.",
         (
-            Entry("POST to worker start, p50", percentile(started, 0.5), None, 1.0, "s", _spread(started)),
+            Entry("POST to begin of work, warm, p50", percentile(started, 0.5), None, 1.0, "s", _spread(started)),
+            Entry("POST to begin of work, cold", cold.to_start, None, None, "s", "start of Python, torch, a poll"),
             Entry("Worker end to mail, p50", percentile(mailed, 0.5), None, 1.0, "s", _spread(mailed)),
             Entry(
                 "Idle memory of the region",
@@ -63,7 +65,7 @@ def measure(folder: Path) -> Section:
         (
             Table(
                 "Each job, seconds",
-                ("POST to worker start", "worker", "worker end to mail"),
+                ("POST to begin of work", "work", "end of work to mail"),
                 tuple((f"{way.to_start:.2f}", f"{way.work:.1f}", f"{way.to_mail:.2f}") for way in ways),
             ),
             Table(
@@ -95,23 +97,18 @@ def _one(region: Region, api: Api, customer: Customer, number: int) -> Way:
     sent = time.time()
     job = api.call("create_job", body=ORDER | {"seed": number}).json
     mailed = _mail(region, customer, job["id"])
-    started = _started(region, job["id"])
-    ended = _ended(region, job["id"])
+    started, ended = _worked(region, job["id"])
     return Way(started - sent, ended - started, mailed - ended)
 
 
-def _started(region: Region, job_id: str) -> float:
-    """`startedAt` of the Batch job, as epoch seconds, once its process is gone: the next job has the machine alone."""
-    batch = region.client("batch")
-    deadline = time.time() + LONGEST_SECONDS
+def _await_idle(region: Region) -> None:
+    """Until the warm worker has left: nobody sends it work."""
+    batch, deadline = region.client("batch"), time.time() + LONGEST_SECONDS
     while time.time() < deadline:
-        for queue in ("rush", "standard", "bulk"):
-            done = batch.list_jobs(jobQueue=f"snapforge-{STAGE}-{queue}", jobStatus="SUCCEEDED")["jobSummaryList"]
-            for found in done:
-                if found["jobName"].startswith(job_id):
-                    return float(batch.describe_jobs(jobs=[found["jobId"]])["jobs"][0]["startedAt"]) / 1000
-        time.sleep(0.2)
-    raise RuntimeError(f"Batch knows no finished job for {job_id}")
+        if not batch.list_jobs(jobQueue=f"snapforge-{STAGE}-images", jobStatus="RUNNING")["jobSummaryList"]:
+            return
+        time.sleep(0.5)
+    raise RuntimeError("the warm worker does not leave")
 
 
 def _mail(region: Region, customer: Customer, job_id: str) -> float:
@@ -127,14 +124,18 @@ def _mail(region: Region, customer: Customer, job_id: str) -> float:
     raise RuntimeError(f"no mail about {job_id} within {LONGEST_SECONDS:.0f} s")
 
 
-def _ended(region: Region, job_id: str) -> float:
-    """`usage.ended_at` of the job's result.json, as epoch seconds."""
+def _worked(region: Region, job_id: str) -> tuple[float, float]:
+    """`usage.started_at` and `ended_at` of the job's result.json, as epoch seconds."""
     s3, bucket = region.client("s3"), f"snapforge-{STAGE}-assets-{ACCOUNT}"
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
     key = next(key for key in keys if job_id in key and key.endswith("result.json"))
-    result: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return datetime.fromisoformat(result["usage"]["ended_at"]).timestamp()
+    usage: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["usage"]
+    return _epoch(usage["started_at"]), _epoch(usage["ended_at"])
+
+
+def _epoch(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
 
 
 def _spread(seconds: list[float]) -> str:

@@ -20,11 +20,26 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 def write(sections: Sequence[Section]) -> None:
     """Both files."""
     where = machine()
-    told = [
-        {"title": section.title, "entries": [entry.document() for entry in section.entries]} for section in sections
-    ]
-    DOCUMENT.write_text(json.dumps({**where, "sections": told}, indent=1, ensure_ascii=False) + "\n")
+    _write_document({**where, "sections": [_document(section) for section in sections]})
     PAGE.write_text(_page(where, sections))
+
+
+def put(section: Section) -> None:
+    """One section into both files, in place of the last one of its title; all else stays as it was measured."""
+    found = json.loads(DOCUMENT.read_text())
+    found["sections"] = [one for one in found["sections"] if one["title"] != section.title] + [_document(section)]
+    _write_document(found)
+    head, *parts = PAGE.read_text().rstrip("\n").split("\n\n## ")
+    others = [part for part in parts if not part.startswith(f"{section.title}\n")]
+    PAGE.write_text("\n\n## ".join([head, *others, _section(section).removeprefix("## ")]) + "\n")
+
+
+def _document(section: Section) -> dict[str, Any]:
+    return {"title": section.title, "entries": [entry.document() for entry in section.entries]}
+
+
+def _write_document(content: dict[str, Any]) -> None:
+    DOCUMENT.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def machine() -> dict[str, Any]:
@@ -53,9 +68,14 @@ def _page(where: dict[str, Any], sections: Sequence[Section]) -> str:
         "{date}, {cores} cores of {cpu}, load {load} (five minutes), commit {commit}.".format(**where),
     ]
     for section in sections:
-        parts += [f"## {section.title}", section.text, _entries(section.entries)]
-        parts += [f"### {table.title}\n\n{_table(table)}" for table in section.tables]
+        parts.append(_section(section))
     return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section) -> str:
+    parts = [f"## {section.title}", section.text, _entries(section.entries)]
+    parts += [f"### {table.title}\n\n{_table(table)}" for table in section.tables]
+    return "\n\n".join(parts)
 
 
 def _entries(entries: Sequence[Entry]) -> str:

@@ -38,8 +38,32 @@ def exit_codes() -> dict[str, int]:
     }
 
 
+OWN = [name for name in DEFINITIONS if name != "ImageDefinition"]
+"""Of jobs that are one attempt each."""
+
+
+@pytest.mark.part("JOB-4", "JOB-6")
+class TestWarmWorker:
+    """The definition `image`."""
+
+    WARM = DEFINITIONS["ImageDefinition"]["Properties"]
+
+    def test_it_drains_the_queues_of_tickets_rush_first(self) -> None:
+        container = self.WARM["ContainerProperties"]
+        assert container["Command"] == ["python", "-m", "worker.warm"]
+        told = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+        assert {"IDLE_SECONDS", "MICRO_BATCH", "WORKSPACE", "WEIGHTS_URI"} <= told.keys()
+        order = [url.rpartition("-")[2] for url in text(told["IMAGE_QUEUE_URLS"]).split(",")]
+        assert order == ["rush", "standard", "bulk"]
+
+    def test_its_batch_job_is_one_life(self) -> None:
+        """The keeper replaces it: what it had claimed is others' once Batch says that it has ended."""
+        assert self.WARM["RetryStrategy"] == {"Attempts": 1}
+        assert self.WARM["Timeout"]["AttemptDurationSeconds"] <= 6 * 3600
+
+
 @pytest.mark.part("JOB-4")
-@pytest.mark.parametrize("name", DEFINITIONS)
+@pytest.mark.parametrize("name", OWN)
 class TestRetries:
     def test_only_try_again_is_tried_again(self, name: str) -> None:
         """Every exit code that the worker knows: 75 is retried, the others are not."""

@@ -126,7 +126,7 @@ def function_environment(endpoint: str) -> dict[str, str]:
         "REPORTS_QUEUE_URL": f"{endpoint}/{ACCOUNT}/{PREFIX}-reports",
         "QUEUE_PREFIX": f"{endpoint}/{ACCOUNT}/{PREFIX}-",
         "MAX_IMAGE_WORKERS": "8",
-        "TARGET_WAIT_SECONDS": "60",
+        "TARGET_WAIT_SECONDS": "180",
         "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{PREFIX}-render",
         "IMAGE_MODELS": "flux-schnell,flux2-klein,z-image-turbo,snapforge-demo",
         "IMAGE_ROUTES": "own",

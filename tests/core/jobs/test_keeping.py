@@ -106,7 +106,7 @@ class TestKeeper:
                 job["status"] = "RUNNING"
         assert jobs.keep_workers() == 0
         assert not keeping.is_cold()
-        later = clock.now() + timedelta(seconds=61)
+        later = clock.now() + timedelta(seconds=181)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
         assert jobs.keep_workers() == 1
         assert sorted(self.workers(engine)) == ["RUNNABLE", "RUNNING"]
