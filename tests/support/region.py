@@ -18,10 +18,12 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="session")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
-    """The repository's own stacks on a fresh state. AWS calls are recorded; the stand-in model is built once per
-    checkout, in the folder that `make run` uses too.
+    """The repository's own stacks on a fresh state. AWS calls are recorded; our own workers draw with the demo
+    model, and a provider may serve FLUX.1.
     """
-    options = Options(record_calls=True, weights=REPO / ".local" / "weights")
+    # A provider draws first where a test has given it a key; without keys our own workers do.
+    routes = {"ImageRoutes": "together,own", "ImageModels": "snapforge-demo,flux-schnell"}
+    options = Options(record_calls=True, weights=REPO / ".local" / "weights", parameters=routes)
     with Region(tmp_path_factory.mktemp("region"), options) as running:
         yield running
 
