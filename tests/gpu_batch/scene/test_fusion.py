@@ -46,6 +46,31 @@ class TestFusion:
         mesh = surface._isosurface(grid, surface._without_cavities(distance), None)
         assert mesh.volume > 0.9 * 4 / 3 * np.pi * RADIUS**3
 
+    def test_sparse_points_pull_a_wrong_surface_to_where_they_are(self, tmp_path: Path) -> None:
+        """All views look one and a half cells too deep; points on one half of the sphere know better."""
+        capture = capture_of_sphere(tmp_path)
+        grid = fusion.Grid.over(capture.low, capture.high, 40)
+        depths = [analytic(view) for view in capture.views]
+        deep = [fusion.Depth(shot.view, shot.depth + 1.5 * grid.cell) for shot in depths]
+        distance, _ = fusion.fuse(grid, deep, "cpu", lambda: None)
+        points = trimesh.creation.icosphere(4, RADIUS).vertices
+        points = points[points[:, 2] > 0]
+
+        def radii(field: np.ndarray) -> tuple[float, float]:
+            vertices = surface._isosurface(grid, field, None).vertices
+            away = np.linalg.norm(vertices, axis=1)
+            return float(away[vertices[:, 2] > 0.3].mean()), float(away[vertices[:, 2] < -0.3].mean())
+
+        before, after = radii(distance), radii(fusion.fit(grid, distance, points))
+        assert before[0] < RADIUS - 0.45 * grid.cell
+        assert after[0] == pytest.approx(RADIUS, abs=0.25 * grid.cell)
+        assert after[1] == pytest.approx(before[1], abs=0.05 * grid.cell)
+
+    def test_no_points_change_nothing(self, tmp_path: Path) -> None:
+        grid = fusion.Grid.over(np.full(3, -1.0), np.full(3, 1.0), 12)
+        field = np.random.default_rng(0).normal(size=grid.shape).astype(np.float32)
+        assert (fusion.fit(grid, field, np.zeros((0, 3))) == field).all()
+
     def test_hull_of_the_masks_holds_the_sphere_and_little_more(self, tmp_path: Path) -> None:
         capture = capture_of_sphere(tmp_path)
         grid = fusion.Grid.over(capture.low, capture.high, 40)
@@ -81,6 +106,18 @@ class TestCleaning:
         assert 800 <= len(small.faces) <= 1000
         assert small.is_watertight
         assert np.linalg.norm(small.vertices, axis=1) == pytest.approx(1.0, abs=0.02)
+
+    def test_two_sheets_that_share_an_edge_are_parted(self) -> None:
+        """Two cubes with one edge in common: it has four triangles, and no inside can be told there."""
+        one, two = trimesh.creation.box(), trimesh.creation.box()
+        two.apply_translation([1, 1, 0])
+        both = trimesh.util.concatenate([one, two])
+        both.merge_vertices()
+        assert not both.is_watertight
+        parted = surface._parted(both)
+        assert parted.is_watertight
+        assert parted.volume == pytest.approx(2)
+        assert len(parted.faces) == 24
 
     def test_an_inside_out_mesh_is_turned(self) -> None:
         sphere = trimesh.creation.icosphere(2, 1.0)

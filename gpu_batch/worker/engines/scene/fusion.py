@@ -13,17 +13,23 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from scipy import ndimage
 from torch.nn import functional
 
 from worker.engines.scene import views
 from worker.engines.scene.views import Array, Capture, View
 
 TRUNCATION_CELLS = 3.0
-_BEHIND_SHARE = 0.27
+_BEHIND_SHARE = 0.1
 _BEHIND_WEIGHT = 0.2
 """Behind a seen surface, as deep as this share of the grid, a view is a weak witness for "solid". Without it a single
 view that looked too deep digs a cavity that nobody contradicts."""
 _SLAB = 1 << 20
+_REACH_CELLS = 2.0
+"""How far a sparse point moves the surface round it (standard deviation of a Gaussian)."""
+_DOUBT = 0.3
+"""As many points at distance zero would leave the surface where it is."""
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,29 @@ def fuse(grid: Grid, depths: Sequence[Depth], device: str, between: Callable[[],
     known = weight > 0
     distance = torch.where(known, total / weight.clamp_min(1e-6), torch.tensor(-limit, device=device)) / grid.cell
     return distance.reshape(grid.shape).cpu().numpy(), known.reshape(grid.shape).cpu().numpy()
+
+
+def fit(grid: Grid, distance: Any, points: Array) -> Any:
+    """Move the surface of a signed distance in cells (nx, ny, nz) towards the sparse points (N, 3).
+
+    Triangulated points lie on the surface within a tenth of a cell or so, rendered depth is off by one and more. What a
+    point reads in the field is its error there; it is taken away round the point, smoothly. In rounds, because beyond
+    the truncation the field tells no more than the side.
+    """
+    at = ((points - grid.low) / grid.cell).T
+    cells = np.round(at).astype(np.int64)
+    inside = ((cells >= 0) & (cells < np.array(grid.shape)[:, None])).all(0)
+    at, where = at[:, inside], tuple(cells[:, inside])
+    # One point alone weighs 1 in its own cell.
+    peak = (2 * np.pi * _REACH_CELLS**2) ** 1.5
+    weight = np.zeros(grid.shape, np.float32)
+    np.add.at(weight, where, peak)
+    weight = ndimage.gaussian_filter(weight, _REACH_CELLS)
+    for _ in range(_ROUNDS):
+        off = np.zeros(grid.shape, np.float32)
+        np.add.at(off, where, peak * ndimage.map_coordinates(distance, at, order=1))
+        distance = distance - ndimage.gaussian_filter(off, _REACH_CELLS) / (weight + _DOUBT)
+    return distance
 
 
 def hull(folder: pathlib.Path, capture: Capture, grid: Grid, longest: int, device: str) -> Any:

@@ -87,6 +87,7 @@ def extract(
         depths.append(see(model, view.scaled(settings.depth_px), capture, device, between))
     grid = fusion.Grid.over(capture.low, capture.high, settings.grid)
     distance, known = fusion.fuse(grid, depths, device, lambda: tick(0.65, "fusing depth"))
+    distance = fusion.fit(grid, distance, capture.points)
     if capture.masks == "none":
         if not crop or capture.floor is None:
             return _polished(_isosurface(grid, distance, known))
@@ -175,7 +176,7 @@ def _polished(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:
-    """Quadric decimation to at most `faces` triangles; degenerate ones are removed, small holes are closed."""
+    """Quadric decimation to at most `faces` triangles; degenerate ones are removed, gaps closed."""
     points, triangles = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
     if len(triangles) > faces:
         points, triangles = fast_simplification.simplify(points, triangles, target_count=faces, agg=4.0)
@@ -183,8 +184,35 @@ def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:
     small.update_faces(small.nondegenerate_faces())
     small = _largest(small)
     if not small.is_watertight:
+        small = _parted(small)
         trimesh.repair.fill_holes(small)
     return small
+
+
+def _parted(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """Part sheets that touch along an edge: decimation now and then leaves one with four triangles.
+
+    Each vertex of such an edge gets a copy for every fan of triangles round it that hangs together by other edges.
+    """
+    faces = np.array(mesh.faces)
+    _, edge_of, shared = np.unique(mesh.edges_sorted, axis=0, return_inverse=True, return_counts=True)
+    edge_of = edge_of.reshape(-1, 3)
+    crowded = np.unique(mesh.edges_sorted[shared[edge_of.ravel()] > 2])
+    copies = []
+    for vertex in crowded:
+        around = np.flatnonzero((mesh.faces == vertex).any(1))
+        links = [
+            (i, j)
+            for i, one in enumerate(around)
+            for j in range(i)
+            if any(shared[edge] == 2 for edge in np.intersect1d(edge_of[one], edge_of[around[j]]))
+        ]
+        fans = trimesh.graph.connected_components(links, nodes=np.arange(len(around)), min_len=1)
+        for fan in fans[1:]:
+            rows = around[fan]
+            faces[rows] = np.where(mesh.faces[rows] == vertex, len(mesh.vertices) + len(copies), faces[rows])
+            copies.append(mesh.vertices[vertex])
+    return trimesh.Trimesh(np.concatenate([mesh.vertices, np.reshape(copies, (-1, 3))]), faces, process=False)
 
 
 def save(path: pathlib.Path, mesh: trimesh.Trimesh) -> None:
