@@ -1,0 +1,203 @@
+"""The warm worker's rooms one by one: the rule of choice, sharing out, upkeep on a clock of ours, settings."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, cast
+
+import pytest
+
+from snapforge.contracts.manifest import Manifest
+from snapforge.contracts.tickets import BEAT, CANCELED, LOST_SECONDS, Ticket
+from tests.gpu_batch.frame.warm import work
+from worker.signals import GRACE_S, Stop
+from worker.storage import Missing, Storage
+from worker.warm.choice import SWAP_AFTER_S, TURN, choose, share_out
+from worker.warm.intake import Hand
+from worker.warm.order import Key, Order
+from worker.warm.queues import VISIBILITY_S, Message, Queues
+from worker.warm.upkeep import TICK_S, Upkeep
+
+
+@dataclass
+class Waits:
+    """An order as the choice sees it."""
+
+    name: str
+    model: str = "m"
+    priority: int = 1
+    arrived: float = 0.0
+    pictures: int = 1
+    width: int = 64
+    missing: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.missing = list(range(self.pictures))
+
+    @property
+    def key(self) -> Key:
+        """Size and model decide."""
+        return Key(self.model, False, self.width, 64, 4, 0.0, ())
+
+
+def chosen(*orders: Waits, room: int = 4, loaded: str = "m", turn: int = 0, now: float = 1.0) -> dict[str, int]:
+    """Pictures of each order in the next micro-batch."""
+    shares = choose(orders, room, (loaded, False), turn, now)
+    return {share.order.name: len(share.indices) for share in shares}
+
+
+@pytest.mark.part("JOB-6")
+class TestChoice:
+    def test_urgency_leads_then_who_came_first(self) -> None:
+        """Of unequal sizes only one can be drawn."""
+        first, later = Waits("first", arrived=0.1), Waits("later", arrived=0.2, width=96)
+        assert chosen(first, later) == {"first": 1}
+        assert chosen(first, later, Waits("rush", priority=0, arrived=0.9, width=128)) == {"rush": 1}
+        assert chosen() == {}
+
+    def test_compatible_orders_fill_it_the_urgent_ones_first(self) -> None:
+        """Part of a large order where no more fits."""
+        orders = (Waits("bulk", priority=2, pictures=9), Waits("standard", arrived=0.5, pictures=2))
+        assert chosen(*orders) == {"standard": 2, "bulk": 2}
+        assert chosen(Waits("other", width=96), room=1) == {"other": 1}
+
+    def test_the_least_urgent_lead_every_eighth(self) -> None:
+        """However many rush orders come."""
+        orders = (Waits("rush", priority=0), Waits("bulk", priority=2, width=96))
+        led = [next(iter(chosen(*orders, turn=turn))) for turn in range(2 * TURN)]
+        assert led == (["rush"] * (TURN - 1) + ["bulk"]) * 2
+
+    @pytest.mark.part("JOB-7")
+    def test_the_loaded_model_goes_on_until_another_has_waited_long(self) -> None:
+        """An urgent order swaps at once."""
+        old, new = Waits("old", model="other", arrived=0.0), Waits("new", arrived=5.0)
+        assert chosen(old, new, now=SWAP_AFTER_S - 1) == {"new": 1}
+        assert chosen(old, new, now=SWAP_AFTER_S + 1) == {"old": 1}
+        assert chosen(Waits("rush", model="other", priority=0), new) == {"rush": 1}
+
+    @pytest.mark.part("JOB-12")
+    @pytest.mark.parametrize(
+        ("total", "weights", "parts"),
+        [(10, [1, 1, 1], [4, 3, 3]), (7, [0, 0], [4, 3]), (0, [1, 2], [0, 0]), (5, [8, 1, 1], [4, 1, 0])],
+    )
+    def test_what_is_shared_out_adds_up(self, total: int, weights: list[int], parts: list[int]) -> None:
+        """The rests decide, then the order."""
+        assert share_out(total, weights) == parts
+        assert sum(parts) == total
+
+
+class Shelf:
+    """S3 in memory, with a note of what was written when."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.written: list[str] = []
+
+    def write(self, uri: str, body: bytes, media_type: str) -> None:
+        del media_type
+        self.objects[uri] = body
+        self.written.append(uri)
+
+    def read(self, uri: str) -> bytes:
+        if uri not in self.objects:
+            raise Missing(uri)
+        return self.objects[uri]
+
+
+class Extended:
+    """Queues that count what is kept invisible."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def extend(self, messages: list[Message]) -> None:
+        if messages:
+            self.calls.append([message.receipt for message in messages])
+
+
+class Tended:
+    """Orders in hand, an upkeep, and a clock that the test moves."""
+
+    def __init__(self, deadline_s: float = 600.0) -> None:
+        self.shelf, self.queues, self.hand = Shelf(), Extended(), Hand()
+        self.stuck = 0
+        self.upkeep = Upkeep(self.hand, cast(Storage, self.shelf), cast(Queues, self.queues), "warm-1", self._on_stuck)
+        self.claimed, self.unclaimed = (self._order(name, deadline_s) for name in ("a", "b"))
+        self.claimed.attempt = cast(Any, object())
+
+    def _on_stuck(self) -> None:
+        self.stuck += 1
+
+    def _order(self, name: str, deadline_s: float) -> Order:
+        prefix = f"s3://bucket/runs/{name}/1/1/"
+        manifest = Manifest(
+            job_id=name, run=1, attempt=1, deadline=datetime.now(UTC) + timedelta(seconds=deadline_s),
+            reports_queue_url="q", output_uri=prefix, work=work(),
+        )  # fmt: skip
+        ticket = Ticket(job_id=name, run=1, attempt=1, manifest_uri=prefix + "manifest.json", group="g", pictures=1)
+        order = Order(Message("{}", f"receipt-{name}", "q", 1), ticket, manifest, Stop(None, lambda error: None))
+        order.arrived = order.extended_at = 0.0
+        self.hand.add(order)
+        return order
+
+
+@pytest.mark.part("JOB-4")
+class TestUpkeep:
+    def test_beats_come_often_enough_and_only_of_what_is_claimed(self) -> None:
+        """Ten minutes of ticks: never longer than the contract says, far from what counts as lost."""
+        tended = Tended()
+        times = []
+        for second in range(100, 700):
+            before = len(tended.shelf.written)
+            tended.upkeep.tend(float(second))
+            times += [second] * (len(tended.shelf.written) - before)
+        assert {uri.rpartition("/")[2] for uri in tended.shelf.written} == {BEAT}
+        assert all("/a/" in uri for uri in tended.shelf.written)
+        gaps = {later - earlier for earlier, later in pairwise(times)}
+        assert max(gaps) + TICK_S <= 20
+        assert max(gaps) < LOST_SECONDS / 3
+        assert json.loads(tended.shelf.objects[tended.claimed.prefix + BEAT])["batch_job_id"] == "warm-1"
+
+    def test_messages_stay_invisible_claimed_or_not(self) -> None:
+        """Two tries before the queue's own time is over."""
+        tended = Tended()
+        for second in range(601):
+            tended.upkeep.tend(float(second))
+        assert len(tended.queues.calls) >= 2 * 600 / VISIBILITY_S
+        assert all(sorted(call) == ["receipt-a", "receipt-b"] for call in tended.queues.calls)
+
+    @pytest.mark.part("JOB-5")
+    def test_a_cancel_is_seen_within_seconds(self) -> None:
+        """The next look finds it."""
+        tended = Tended()
+        tended.upkeep.tend(100.0)
+        tended.shelf.write(tended.claimed.prefix + CANCELED, b"{}", "application/json")
+        for second in range(101, 105):
+            tended.upkeep.tend(float(second))
+        assert tended.claimed.canceled.is_set()
+        assert not tended.unclaimed.canceled.is_set()
+
+    def test_a_drawing_that_does_not_come_back_is_given_up(self) -> None:
+        """Long after the deadline of what is being drawn, not of what is drawn."""
+        tended = Tended(deadline_s=-GRACE_S - 1)
+        tended.upkeep.tend(1.0)
+        assert tended.stuck == 1
+        tended.claimed.handed = tended.claimed.wanted
+        tended.upkeep.tend(2.0)
+        assert tended.stuck == 1
+
+    def test_weather_is_tried_again_at_the_next_tick(self) -> None:
+        """A beat that could not be written is due still."""
+        tended = Tended()
+
+        def out_of_reach(uri: str, body: bytes, media_type: str) -> None:
+            from worker.errors import TransientError
+
+            raise TransientError("storage_unavailable", uri)
+
+        write, tended.shelf.write = tended.shelf.write, cast(Any, out_of_reach)
+        tended.upkeep.tend(100.0)
+        tended.shelf.write = cast(Any, write)
+        tended.upkeep.tend(101.0)
+        assert tended.shelf.written == [tended.claimed.prefix + BEAT]
