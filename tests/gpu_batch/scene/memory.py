@@ -68,7 +68,9 @@ def main(folder: Path, count: int, width: int, height: int, reach: str) -> None:
         normalise.build(
             folder, synthetic(files, width, height), given, files, masks, "none", 1600, lambda _: None
         )  # fmt: skip
-    print(json.dumps({"before": before, "after": peak(), "used": len(seen.usable), "masked": masks.made, "kind": kind}))
+    sys.stdout.write(
+        json.dumps({"before": before, "after": peak(), "used": len(seen.usable), "masked": masks.made, "kind": kind})
+    )
 
 
 def features(folder: Path, files: list[Path]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.local.demo.render.studio import cameras, picture
 from worker.engines.scene import photos
-from worker.engines.scene.masks import first, plain, still
+from worker.engines.scene.masks import first, plain
 from worker.engines.scene.masks.store import Masks
 
 pytestmark = pytest.mark.part("JOB-10")

@@ -52,6 +52,17 @@ class Usage(Contract):
     """What the provider charges for this attempt, also for pictures that could not be used."""
 
 
+class PoseRung(Contract):
+    """What one way of finding the cameras gave; the next one is tried only while photos are left out."""
+
+    name: str
+    registered: int
+    """Photos in its largest consistent model; 0 where it had none."""
+    reprojection_error_px: float | None
+    """Mean over that model, in pixels of the photos."""
+    seconds: float
+
+
 class SceneQuality(Contract):
     """The quality report of a scene."""
 
@@ -64,7 +75,13 @@ class SceneQuality(Contract):
     faces: int
     texture_px: int
     masks: str
-    """`alpha`, `grabcut` or `none`."""
+    """`alpha`, `model`, `background`, `grabcut`, `geometry` or `none`: docs/decisions/0010-masks.md."""
+    photos_used: int | None = None
+    """Photos whose cameras were looked for: fewer than given where some were unusable or frames of a video."""
+    rungs: tuple[PoseRung, ...] = ()
+    """The ways in which the cameras were looked for, in order."""
+    view_degrees: int | None = None
+    """How far round the object the cameras stand, 0 to 360."""
     coverage: float | None = None
     """Share of the texture that a photo saw, 0 to 1."""
     watertight: bool | None = None

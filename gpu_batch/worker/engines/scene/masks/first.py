@@ -3,15 +3,18 @@
 import pathlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from worker.engines.scene import photos
 from worker.engines.scene.masks import LEAST, WORK_PX, Kind, Mask, plain, still
-from worker.engines.scene.masks.segmenter import Segmenter
 from worker.engines.scene.masks.store import Masks
 from worker.engines.scene.photos import Image
+
+if TYPE_CHECKING:
+    from worker.engines.scene.masks.segmenter import Segmenter
 
 _MOST_FAILED = 0.2
 _PLAIN_SHARE = 0.9
@@ -37,7 +40,7 @@ class _Survey:
     plain: bool
 
 
-def make(paths: Sequence[pathlib.Path], store: Masks, segmenter: Segmenter | None, tick: Tick) -> First:
+def make(paths: Sequence[pathlib.Path], store: Masks, segmenter: "Segmenter | None", tick: Tick) -> First:
     """Choose a kind for the opaque photos and write all masks. Photos are read small, one at a time, twice."""
     seen = _survey(paths, lambda share: tick(0.4 * share))
     kind, cut = _method(paths, seen, segmenter)
@@ -88,7 +91,7 @@ def _transparent(image: Image) -> bool:
     return bool((image[..., 3] < 128).mean() > LEAST and (image[..., 3] > 128).any())
 
 
-def _method(paths: Sequence[pathlib.Path], seen: _Survey, segmenter: Segmenter | None) -> tuple[Kind, Cut | None]:
+def _method(paths: Sequence[pathlib.Path], seen: _Survey, segmenter: "Segmenter | None") -> tuple[Kind, Cut | None]:
     """The best method for the opaque photos, and how it cuts one of them."""
     if not seen.opaque:
         return "alpha", None
