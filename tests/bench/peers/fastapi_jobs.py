@@ -22,7 +22,7 @@ from mangum import Mangum
 from pydantic import TypeAdapter
 
 from snapforge.billing import domain as ledger
-from snapforge.jobs.domain import deadlines, pricing, progress
+from snapforge.jobs.domain import deadlines, pictures, pricing, progress
 from snapforge.jobs.domain.life import State
 from snapforge.jobs.domain.orders import ImageOrder, Parameters
 from snapforge.jobs.domain.progress import Told
@@ -114,6 +114,7 @@ IdempotencyKey = Annotated[str, Header(min_length=8, max_length=128)]
 Creator = Annotated[Caller, Depends(needs("jobs:create"))]
 Reader = Annotated[Caller, Depends(needs("jobs:read"))]
 app = FastAPI(openapi_url=None)
+OFFERED = ("flux-schnell",)
 
 
 @app.post("/v1/jobs", status_code=201, response_model_exclude_none=True)
@@ -123,7 +124,7 @@ async def create_job(
     """Order pictures."""
     assert isinstance(body, ImageOrder)
     now = datetime.now(UTC)
-    parameters = pricing.resolve_image(body, 7)
+    parameters = pictures.resolve(body, 7, OFFERED)
     price = pricing.price(parameters)
     deadline = now + deadlines.limits(parameters).queue
     job = Job(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from snapforge.contracts.reports import FailureCategory
-from snapforge.jobs.domain import deadlines, failures, life, pricing, progress, shares
+from snapforge.jobs.domain import deadlines, failures, life, pictures, progress, shares
 from snapforge.jobs.domain.life import IllegalMoveError, Life, State
 from snapforge.jobs.domain.orders import (
     ImageOrder,
@@ -31,7 +31,7 @@ def scene(photos: int = 36, preset: Preset = "draft") -> SceneParameters:
 
 
 def drawn(**more: Any) -> ImageParameters:
-    return pricing.resolve_image(image(**more), 5)
+    return pictures.resolve(image(**more), 5, ("flux-schnell",))
 
 
 @pytest.mark.part("JOB-1")
