@@ -33,7 +33,7 @@ def register(source: pathlib.Path) -> dict[str, Any]:
             shutil.copy(path, folder / "photos" / f"{index:03d}{path.suffix}")
             with Image.open(path) as image:
                 photos.append(Photo(uri="s3://-/-", name=path.name, width=image.width, height=image.height))
-        context = Bench(folder, SceneWork(photos=tuple(photos), preset="draft"))
+        context = Bench(folder, SceneWork(photos=tuple(photos), preset="draft"), "cpu")
         try:
             for stage in STAGES[: [stage.name for stage in STAGES].index("poses") + 1]:
                 stage.run(context)
