@@ -15,6 +15,6 @@ from snapforge.jobs.schemas import Preview
     also=(202,),
 )
 def handler(principal: Principal, preview_id: str) -> Annotated[Reply, Preview]:
-    """A preview that was still `checking`: 202 until all photos are measured."""
+    """A preview that was still `checking`: 202 until all photos are measured and examined."""
     preview = service.get_preview(principal, preview_id)
     return accepted(preview) if preview.id is not None else reply(preview)

@@ -17,7 +17,7 @@ from snapforge.jobs.schemas import Preview, PreviewCreate
 def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply, Preview]:
     """Check and price a job: credits, time, which photos to retake, and a quote that holds the price for 15 minutes.
 
-    202 while the photos are still being measured: poll the `Location`.
+    202 while the photos are still being measured, or examined for how they connect: poll the `Location`.
     """
     preview = service.preview_job(principal, body)
     if preview.id is not None:

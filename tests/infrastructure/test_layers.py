@@ -51,6 +51,20 @@ class TestPins:
             assert not re.search(r"https?://|index-url|find-links|file:", path.read_text()), path
 
 
+class TestImages:
+    def test_the_preflights_pins_agree_with_the_control_planes_environment(self) -> None:
+        """A function in a container image runs with what the tests ran with, too."""
+        control = pins(REPO / "infrastructure/requirements/control.txt")
+        own = pins(REPO / "infrastructure/images/preflight/requirements.txt")
+        assert own.keys() == {"numpy", "pillow", "pycolmap"}
+        assert own.items() <= control.items()
+
+    def test_the_preflight_finds_the_same_features_as_the_worker(self) -> None:
+        """One pycolmap on both sides: the prediction is of what the worker's does."""
+        worker = (REPO / "gpu_batch/requirements/scene.txt").read_text().splitlines()
+        assert f"pycolmap=={pins(REPO / 'infrastructure/images/preflight/requirements.txt')['pycolmap']}" in worker
+
+
 class TestRecipes:
     def test_each_layer_of_the_template_has_its_target(self) -> None:
         """SAM calls `make build-<logical id>` in the layer's folder."""
