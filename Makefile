@@ -38,7 +38,7 @@ check-python:
 	$(PY) -m infrastructure.tools.openapi --check
 
 check-workers:
-	MYPYPATH=gpu_batch:layers/core .venvs/scene/bin/python -m mypy --cache-dir .mypy_cache/workers gpu_batch/worker
+	MYPYPATH=gpu_batch:layers/core .venvs/scene/bin/python -m mypy --cache-dir .mypy_cache/workers gpu_batch/worker gpu_batch/training
 
 check-templates:
 	.venv/bin/cfn-lint infrastructure/*.yaml template.yaml
@@ -79,8 +79,13 @@ bench: setup ## Ratios side by side in one run; writes docs/benchmarks.md and .j
 	$(PY) -m tests.bench
 
 .PHONY: bench-gpu
-bench-gpu: ## Time, memory and quality of scenes on this machine's NVIDIA GPU; writes docs/benchmarks-gpu.json. ARGS=…
+bench-gpu: ## Scenes and pictures on this machine's NVIDIA GPU: time, memory, quality; writes docs/benchmarks-gpu.json. ARGS=…
 	$(SCENE) -W ignore -m bench.gpu $(ARGS)
+	$(IMAGE) -W ignore -m bench.gpu_images
+
+.PHONY: demo-model
+demo-model: setup ## Train the demo model again, score it, write gpu_batch/models/demo: MINUTES=60
+	$(IMAGE) -m training.demo --minutes $(or $(MINUTES),60) --out gpu_batch/models/demo
 
 ##@ Local region and deployment
 .PHONY: up grant build deploy

@@ -10,45 +10,18 @@ memory is its own. Without CUDA it says so and ends with 69 (EX_UNAVAILABLE).
 """
 
 import argparse
-import importlib.util
 import json
 import pathlib
 import sys
 import tempfile
-from datetime import UTC, datetime
 from typing import Any
 
+from bench.cuda import machine
 from bench.scene import part
 from infrastructure.local.demo.render import render_photos
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-UNAVAILABLE = 69
 _SIZE = (1600, 1200)
-
-
-def machine() -> dict[str, Any]:
-    """The GPU and what computes on it.
-
-    Raises:
-        SystemExit: there is no CUDA.
-    """
-    import torch
-
-    if not torch.cuda.is_available():
-        sys.stderr.write(
-            f"bench-gpu needs CUDA, and torch {torch.__version__} finds none here. Run it on a machine with an NVIDIA "
-            "GPU, with a CUDA build of torch and tinycudann (gpu_batch/Dockerfile.scene has both).\n"
-        )
-        raise SystemExit(UNAVAILABLE)
-    properties = torch.cuda.get_device_properties(0)
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"),
-        "gpu": properties.name,
-        "memory_gib": round(properties.total_memory / 2**30, 1),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "tinycudann": importlib.util.find_spec("tinycudann") is not None,
-    }
 
 
 def rows(preset: str, found: dict[str, Any]) -> list[dict[str, Any]]:

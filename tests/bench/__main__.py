@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import calls, cold, preflight, region, report, scene, warm
+from tests.bench import calls, cold, images, preflight, region, report, scene, warm
 from tests.bench.results import Section
 from tests.bench.simulation import choice as simulation
 
@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--scene", action="store_true", help="run the scene comparison too (a quarter of an hour)")
     parser.add_argument("--photos", type=Path, help="with --scene, --preflight: a folder of real photos of one object")
     parser.add_argument("--preflight", action="store_true", help="hold the pre-flight against the worker (an hour)")
+    parser.add_argument("--images", action="store_true", help="draw beside a stock diffusers loop (minutes)")
     parser.add_argument("--simulation", action="store_true", help="simulate the image queues, and write only that")
     parser.add_argument("--only", default="", help="sections by comma, printed and not written")
     chosen = parser.parse_args()
@@ -32,6 +33,7 @@ def main() -> int:
             "calls": lambda: calls.measure(folder),
             "region": lambda: region.measure(folder),
             "simulation": simulation.measure,
+            "images": images.measure if chosen.images else lambda: images.kept(report.DOCUMENT),
             "scene": (lambda: scene.measure(chosen.photos)) if chosen.scene else lambda: scene.kept(report.DOCUMENT),
             "preflight": (lambda: preflight.measure(chosen.photos))
             if chosen.preflight
