@@ -73,14 +73,12 @@ def outline(folder: pathlib.Path, capture: Capture, tick: Tick) -> Outlined | No
     astray = _astray(small, given, hull)
     if len(astray) > _MOST_ASTRAY * len(small):
         return None
+    names = tuple(capture.views[number].name for number in astray)
     if astray:
         stay = [number for number in range(len(small)) if number not in astray]
-        names = tuple(capture.views[number].name for number in astray)
-        capture = _without(capture, stay)
-        small, given, masks = ([of[number] for number in stay] for of in (small, given, masks))
+        capture, small = _without(capture, stay), [small[number] for number in stay]
+        given, masks = [given[number] for number in stay], [masks[number] for number in stay]
         hull = carve(small, masks, low, high, floor) or hull
-    else:
-        names = ()
     again = _held_against(folder, small, masks, hull, lambda share: tick(0.4 + 0.4 * share))
     hull = carve(small, again, low, high, floor)
     if hull is None:
