@@ -57,10 +57,10 @@ class Options:
     shortest_timeout: int = 60
     workers: dict[str, str] = field(default_factory=dict)
     """Interpreter by worker name; empty is `.venvs/image` and `.venvs/scene`, those that are there."""
-    stand_in_weights: bool = True
-    """Build the stand-in model where WEIGHTS_URI is not set."""
+    demo_weights: bool = True
+    """Draw with the repository's demo model where WEIGHTS_URI is not set."""
     weights: Path | None = None
-    """Where the stand-in lies; None is within the state folder."""
+    """Where the demo model is linked; None is within the state folder."""
     parameters: dict[str, str] = field(default_factory=dict)
     """Template parameters that win over the region's own."""
     job_environment: dict[str, str] = field(default_factory=dict)
@@ -257,9 +257,9 @@ class Region:
         self.state.ports.write_text(json.dumps({**chosen, "emulator": self.emulator.port}))
 
     def _weights(self) -> tuple[str | None, str]:
-        if not self.options.stand_in_weights and "WEIGHTS_URI" not in os.environ:
-            return None, "no weights: the stand-in model was not asked for"
-        return weights.weights_uri(self.options.weights or self.state.weights, self.state.logs / "weights.log")
+        if not self.options.demo_weights and "WEIGHTS_URI" not in os.environ:
+            return None, "no weights: the demo model was not asked for"
+        return weights.weights_uri(self.options.weights or self.state.weights)
 
     def _workers(self) -> dict[str, str]:
         if self.options.workers:
@@ -358,7 +358,7 @@ class Region:
             "MailDomain": MAIL_DOMAIN,
             "MailFrom": f"Snapforge <hello@{MAIL_DOMAIN}>",
             "WeightsUri": self.weights or "",
-            "ImageModels": "flux-schnell,snapforge-demo",
+            "ImageModels": weights.image_models(),
             "ReleaseSha": "0" * 40,
             "MaxImageWorkers": "1",
             # A loaded model weighs on a small machine.

@@ -16,7 +16,7 @@ def options(**more: object) -> Options:
     """The small stack; its Batch jobs run in the interpreter of the tests."""
     settings: dict[str, object] = {
         "roots": (STACK,),
-        "stand_in_weights": False,
+        "demo_weights": False,
         "workers": {"plain": sys.executable},
         "stop_grace": 1.0,
         "shortest_timeout": 1,

@@ -127,9 +127,6 @@ class TestCommand:
 
     def test_it_tells_its_addresses_and_ctrl_c_stops_it_cleanly(self, state: Path, tmp_path: Path) -> None:
         ready = tmp_path / "ready.json"
-        weights = state / "weights"
-        weights.mkdir(parents=True)
-        (weights / "complete").touch()
         command = [
             sys.executable,
             "-m",

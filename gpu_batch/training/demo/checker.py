@@ -8,6 +8,7 @@ noisy, as drawn pictures are; how often they are right on fresh renders is measu
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,8 +64,9 @@ class Checker:
             wanted = torch.tensor([ANSWERS[name].index(getattr(scene, name)) for _, scene in kept])
             optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.05)
             for _ in range(epochs):
-                for few in torch.randperm(len(inputs)).split(64):
-                    loss = nn.functional.cross_entropy(net(inputs[few]), wanted[few], label_smoothing=0.02)
+                shuffled: Any = torch.randperm(len(inputs))
+                for few in shuffled.split(64):
+                    loss: Any = nn.functional.cross_entropy(net(inputs[few]), wanted[few], label_smoothing=0.02)
                     optimiser.zero_grad()
                     loss.backward()
                     optimiser.step()
@@ -117,7 +119,10 @@ def features(picture: Picture) -> dict[str, Array] | None:
     middle, spread = np.median(inside[:, 0]), max(float(inside[:, 0].std()), 3.0)
     shading = np.where(mask, (lab[..., 0] - middle) / spread, 0)[box]
     height, width = shading.shape
-    outline = [_resized(mask[box].astype(np.float32)), _resized(shading.astype(np.float32)) / 2]
+    outline: list[Array] = [
+        _resized(mask[box].astype(np.float32)),
+        np.asarray(_resized(shading.astype(np.float32)) / 2, np.float32),
+    ]
     form = np.array([np.log(width / height) * 2, mask[box].mean() * 2], np.float32)
     border = np.stack([part.mean(axis=0) for part in np.array_split(rows, 16)]) / 50
     share = np.percentile(inside, (15, 35, 50, 70, 85), axis=0).reshape(-1) / 50

@@ -64,7 +64,8 @@ def _shortcut(resnet: Any) -> None:
 
 def _blocks(level: torch.Tensor) -> torch.Tensor:
     """(n, c, h, w) → (n, 4c, h / 2, w / 2): channel c at row y and column x of the block is 4c + 2y + x."""
-    return torch.nn.functional.pixel_unshuffle(level, 2)
+    blocks: torch.Tensor = torch.nn.functional.pixel_unshuffle(level, 2)
+    return blocks
 
 
 def _components(blocks: Sequence[torch.Tensor], count: int) -> torch.Tensor:
@@ -72,7 +73,8 @@ def _components(blocks: Sequence[torch.Tensor], count: int) -> torch.Tensor:
     vectors = torch.cat([some.permute(0, 2, 3, 1).reshape(-1, some.shape[1]) for some in blocks])
     vectors = vectors[:: max(1, len(vectors) // _PATCHES)].double()
     _, directions = torch.linalg.eigh(vectors.T @ vectors)
-    return directions.flip(1)[:, :count].T.float()
+    leading: torch.Tensor = directions.flip(1)[:, :count].T.float()
+    return leading
 
 
 def _halving(layer: Any, basis: torch.Tensor) -> None:
@@ -124,4 +126,5 @@ def decoded_range(pictures: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode()
 def latents_of(vae: Any, part: Part) -> torch.Tensor:
     """The posterior's means, (n, channels, height / 8, width / 8)."""
-    return torch.cat([vae.encode(decoded_range(few)).latent_dist.mode() for few in as_tensor(part).split(16)])
+    every: Any = as_tensor(part)
+    return torch.cat([vae.encode(decoded_range(few)).latent_dist.mode() for few in every.split(16)])

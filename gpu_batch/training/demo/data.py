@@ -21,10 +21,10 @@ class Part:
     scenes: list[Scene]
 
 
-def parts(count: int, pairs: list[tuple[str, str]], seed: int) -> list[Part]:
-    """`count` pictures of these pairs of shape and colour, by format."""
+def parts(count: int, pairs: list[tuple[str, str]], seed: int, *, turns: int = _TURNS) -> list[Part]:
+    """`count` pictures of these pairs of shape and colour, by format; each solid from `turns` sides."""
     rng = np.random.default_rng(seed)
-    sides = views(rng, _TURNS)
+    sides = views(rng, turns)
     made: list[Part] = []
     for (width, height), share in zip(FORMATS, _SHARES, strict=True):
         scenes = [random_scene(rng, pairs) for _ in range(round(count * share))]

@@ -14,8 +14,8 @@ from training.demo.pictures import BACKGROUNDS, COLOURS, MATERIALS, SHAPES
 from training.demo.score import STEPS, drawn
 from training.demo.words import BACKGROUND_WORDS, held_out
 
-MARK = "demo.json"
-"""The worker's engine looks for it and passes its note on to the customer."""
+NOTE_FILE = "note.txt"
+"""The worker's engine passes it on to the customer (worker.engines.image.loading)."""
 NOTE = (
     "Drawn by the demo model, a very small FLUX that Snapforge trained itself: it knows eight shapes in ten colours. "
     "For real pictures set WEIGHTS_URI to a folder or s3:// prefix that holds a FLUX model."
@@ -24,7 +24,7 @@ _PACKAGES = ("torch", "diffusers", "transformers", "tokenizers", "numpy", "pillo
 
 
 def write_record(out: Path, found: dict[str, Any]) -> None:
-    """record.json, demo.json and README.md in the model's folder."""
+    """record.json, note.txt and README.md in the model's folder."""
     record = {
         **found,
         "held_out": [f"{colour} {shape}" for shape, colour in held_out()],
@@ -34,7 +34,7 @@ def write_record(out: Path, found: dict[str, Any]) -> None:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
     }
     (out / "record.json").write_text(json.dumps(record, indent=1) + "\n")
-    (out / MARK).write_text(json.dumps({"note": NOTE}) + "\n")
+    (out / NOTE_FILE).write_text(NOTE + "\n")
     (out / "README.md").write_text(_readme(record))
 
 
@@ -62,9 +62,9 @@ def _readme(record: dict[str, Any]) -> str:
 A small FLUX (diffusers' FluxPipeline) that `make demo-model` trained on pictures which `gpu_batch/training/demo`
 renders. Apache-2.0, like the repository. No downloaded weights, no downloaded data.
 
-It knows {", ".join(SHAPES)}; in {", ".join(COLOURS)}; {", ".join(MATERIALS)}; the places "{places}"; small or large.
-Other words are letters to it. Native sizes: 128 x 128, 160 x 96 and 96 x 160; up to 192 a side is sensible; {STEPS} steps;
-guidance has no effect.
+It knows {", ".join(SHAPES)}; in {", ".join(COLOURS)};
+{", ".join(MATERIALS)}; small or large; and these places: {places}. Other words are letters to it.
+Native sizes: 128 x 128, 160 x 96 and 96 x 160, {STEPS} steps; up to 192 a side is sensible; guidance has no effect.
 
 Asked, drawn, and read back by the checker (right of all, 95 % interval). Unseen pairs are combinations of shape and
 colour that training never showed.

@@ -1,7 +1,7 @@
 """Training of transformer and text encoders by flow matching, through the pipeline's own packing and conventions.
 
 The pipeline walks sigma from 1 (noise) to 0 along straight lines, `(1 - sigma) * picture + sigma * noise`, and takes
-transformer's answer for `noise - picture`; its timestep is sigma. See FlowMatchEulerDiscreteScheduler.
+the transformer's answer for `noise - picture`; its timestep is sigma. See FlowMatchEulerDiscreteScheduler.
 """
 
 import copy
@@ -115,7 +115,7 @@ def train(pipeline: Any, data: Sequence[Latents], seconds: float, seed: int, tol
         latents = some.values[torch.from_numpy(chosen)]
         sigma = torch.sigmoid(torch.randn(batch))
         prompts = [describe(some.scenes[index], rng) for index in chosen]
-        loss = flow_loss(pipeline, latents, prompts, torch.randn_like(latents), sigma)
+        loss: Any = flow_loss(pipeline, latents, prompts, torch.randn_like(latents), sigma)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)

@@ -58,7 +58,7 @@ def train_decoder(vae: Any, parts: Sequence[Part], latents: Sequence[torch.Tenso
             group["lr"] = rate * min(1, (step + 1) / _WARMUP)
         at = chance.choices(range(len(pictures)), weights=[len(part) for part in pictures])[0]
         chosen = torch.randint(len(pictures[at]), (batch,))
-        loss = _loss(vae, latents[at][chosen], decoded_range(pictures[at][chosen]))
+        loss: Any = _loss(vae, latents[at][chosen], decoded_range(pictures[at][chosen]))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -84,7 +84,9 @@ def _loss(vae: Any, latents: torch.Tensor, pictures: torch.Tensor) -> torch.Tens
 def quality(vae: Any, part: Part) -> float:
     """The mean PSNR in dB of pictures that were encoded and decoded."""
     found: list[float] = []
-    for latents, pictures in zip(latents_of(vae, part).split(16), as_tensor(part).split(16), strict=True):
+    coded: Any = latents_of(vae, part)
+    wanted: Any = as_tensor(part)
+    for latents, pictures in zip(coded.split(16), wanted.split(16), strict=True):
         again = vae.decode(latents).sample.clamp(-1, 1)
         error = (again - decoded_range(pictures)).square().mean(dim=(1, 2, 3)) / 4
         found += (-10 * error.clamp_min(1e-9).log10()).tolist()

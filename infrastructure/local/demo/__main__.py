@@ -23,7 +23,8 @@ from infrastructure.local.paths import REPO, Missing
 from infrastructure.local.ports import PortTaken
 from infrastructure.local.region import EmulatorFailed, InUse, Options, Region, RegionFailed
 
-PROMPT = "a kingfisher on river stones, morning light"
+PROMPT = "a large red metal sphere on a wooden table"
+"""In words that the demo model knows."""
 COUNT = 32
 """Photos that our own renderer makes when no folder is given."""
 
@@ -100,7 +101,7 @@ def _do_jobs(region: Region, api: Api, customer: Customer, chosen: argparse.Name
         photos = _photos(chosen, console)
         jobs.append(_order_scene(api, photos, chosen.preset, console))
     if chosen.only != "scene":
-        order = {"kind": "image", "prompt": chosen.prompt, "width": 256, "height": 256, "count": 2, "seed": 7}
+        order = {"kind": "image", "prompt": chosen.prompt, "count": 2, "seed": 7}
         jobs.append(_order(api, order, console))
     made = [_download(api, job, chosen.state) for job in _watch(api, jobs, console)]
     _report(region, api, customer, made, console)

@@ -12,6 +12,9 @@ from worker.engines.image.loading import load_pipeline, notes_of
 _NEGATIVE_SCALE = 4.0
 """True classifier-free guidance for negative prompts, as in diffusers' examples; it doubles the work."""
 
+_LONGEST = 512
+"""The most T5 tokens that FLUX.1 was trained with."""
+
 
 def load(folder: Path, device: Device, *, reduced: bool) -> Batches:
     """The engine with the model in `folder`. Raises BugError where it is no complete model."""
@@ -28,8 +31,12 @@ class Flux:
         self._ids: Any = None
 
     def encode(self, prompts: list[str]) -> list[Text]:
-        """T5's sequence and CLIP's pooled vector."""
-        sequences, pooled, _ = self.pipeline.encode_prompt(prompts, device=self.pipeline._execution_device)
+        """T5's sequence, as long as its tokenizer says (FLUX.1: 512 tokens), and CLIP's pooled vector."""
+        pipeline = self.pipeline
+        longest = min(_LONGEST, pipeline.tokenizer_2.model_max_length)
+        sequences, pooled, _ = pipeline.encode_prompt(
+            prompts, device=pipeline._execution_device, max_sequence_length=longest
+        )
         return list(zip(sequences, pooled, strict=True))
 
     def begin(self, drawing: Drawing, generators: list[Any]) -> tuple[Any, Any]:

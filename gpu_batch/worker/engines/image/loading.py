@@ -7,13 +7,10 @@ from typing import Any
 
 from worker.engines.base import Device
 from worker.engines.image.levers import Levers
-from worker.engines.image.standin import MARK
 from worker.errors import BugError
 
-_STANDIN_NOTE = (
-    "These pictures are noise: this installation has no image weights (set WEIGHTS_URI to a folder or s3:// prefix "
-    "that holds a FLUX model)."
-)
+NOTE = "note.txt"
+"""A model's folder may hold it: plain words to the customer about what draws here."""
 
 
 def load_pipeline(folder: Path, device: Device, levers: Levers, *, reduced: bool) -> Any:
@@ -54,4 +51,5 @@ def load_pipeline(folder: Path, device: Device, levers: Levers, *, reduced: bool
 
 def notes_of(folder: Path) -> tuple[str, ...]:
     """What a customer has to know of the model in `folder`."""
-    return (_STANDIN_NOTE,) if (folder / MARK).exists() else ()
+    note = folder / NOTE
+    return (note.read_text().strip(),) if note.exists() else ()

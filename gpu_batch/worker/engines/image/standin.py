@@ -1,8 +1,8 @@
 """A tiny FLUX.1 of the real classes with random weights, made offline in seconds.
 
 It has the layout, the tokenizers, the sampler and the VAE of FLUX.1-schnell, at a few thousandths of the size, and was
-never trained: its pictures are noise. It lets an installation without weights run every step of an image job;
-`standin.json` in the model's folder says what it is, and the engine passes that on to the customer.
+never trained: its pictures are noise. Tests and the bench draw with it, as what is measured there does not depend on
+what the weights are. Its note says to the customer what it is. (What the local region draws with is models/demo.)
 """
 
 import fcntl
@@ -13,9 +13,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from worker.engines.image.loading import NOTE
+
 MODEL = "flux-schnell"
 MARK = "standin.json"
-_VERSION = 1
+_NOTE = (
+    "These pictures are noise: this model has random weights (set WEIGHTS_URI to a folder or s3:// prefix that holds a "
+    "FLUX model)."
+)
+_VERSION = 2
 _SEED = 20260101
 _WIDTH = 32
 _CLIP_LENGTH = 77
@@ -37,8 +43,9 @@ def build(folder: Path) -> Path:
         _pipeline(fresh / "tokens").save_pretrained(fresh / "model", safe_serialization=True)
         for file in (fresh / "model").rglob("*.safetensors"):
             file.chmod(0o644)  # safetensors writes for its owner alone; the worker may be another user
-        mark = {"version": _VERSION, "what": "random weights, made by worker.engines.standin: pictures are noise"}
+        mark = {"version": _VERSION, "what": "random weights, made by worker.engines.image.standin: pictures are noise"}
         (fresh / "model" / MARK).write_text(json.dumps(mark))
+        (fresh / "model" / NOTE).write_text(_NOTE + "\n")
         shutil.rmtree(target, ignore_errors=True)
         (fresh / "model").replace(target)
         shutil.rmtree(fresh)
