@@ -143,7 +143,7 @@ class TestPromise:
         ("state", "failing", "advice"),
         [
             ({"seen": 0.2}, "20% of the surface seen instead of 40%", "every side"),
-            ({"registered": 9}, "9 of 24 photos used instead of 12", "closer to each other"),
+            ({"registered": 9}, "cameras of 9 of 24 photos found instead of 12", "closer to each other"),
             ({"faces": 12}, "12 triangles instead of 500", "fill more of each photo"),
             ({"psnr": 9.0}, "likeness 9.0 dB instead of 16.0", "even light"),
         ],

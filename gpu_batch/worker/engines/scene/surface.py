@@ -198,7 +198,7 @@ def _parted(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     _, edge_of, shared = np.unique(mesh.edges_sorted, axis=0, return_inverse=True, return_counts=True)
     edge_of = edge_of.reshape(-1, 3)
     crowded = np.unique(mesh.edges_sorted[shared[edge_of.ravel()] > 2])
-    copies = []
+    copies: list[npt.NDArray[np.float64]] = []
     for vertex in crowded:
         around = np.flatnonzero((mesh.faces == vertex).any(1))
         links = [

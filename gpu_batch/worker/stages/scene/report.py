@@ -59,6 +59,9 @@ def _quality(context: Context, capture: "Capture") -> SceneQuality:
         faces=int(state["faces"]),
         texture_px=sizes.texture_px,
         masks=capture.masks,
+        photos_used=state.get("photos_used"),
+        rungs=state.get("rungs", ()),
+        view_degrees=state.get("view_degrees"),
         coverage=float(state["seen"]),
         watertight=state.get("watertight"),
         floor=state.get("floor"),
@@ -90,8 +93,8 @@ def _failings(quality: SceneQuality, promise: "Promise") -> Iterator[str]:
     if quality.coverage is not None and quality.coverage < promise.min_coverage:
         yield f"{quality.coverage:.0%} of the surface seen instead of {promise.min_coverage:.0%}"
     if _registered(quality) < promise.min_registered:
-        least = round(promise.min_registered * quality.photos_given)
-        yield f"{quality.photos_registered} of {quality.photos_given} photos used instead of {least}"
+        least = round(promise.min_registered * _used(quality))
+        yield f"cameras of {quality.photos_registered} of {_used(quality)} photos found instead of {least}"
 
 
 def _advice(quality: SceneQuality, promise: "Promise") -> Iterator[str]:
@@ -110,5 +113,10 @@ def _advice(quality: SceneQuality, promise: "Promise") -> Iterator[str]:
         yield "Let the object fill more of each photo."
 
 
+def _used(quality: SceneQuality) -> int:
+    """Frames of a video that were thinned out are no loss."""
+    return quality.photos_used or quality.photos_given
+
+
 def _registered(quality: SceneQuality) -> float:
-    return quality.photos_registered / max(1, quality.photos_given)
+    return quality.photos_registered / max(1, _used(quality))
