@@ -89,6 +89,7 @@ class TestDrains:
         assert batches(worker) == [[0], [1, 3], [2]]
 
     @pytest.mark.part("JOB-7")
+    @pytest.mark.full
     def test_two_models_alternate_as_little_as_they_can(self, fleet: Fleet) -> None:
         """Eight jobs of two models by turns: each is loaded once."""
         jobs = [fleet.submit(model="ab"[number % 2], seed=number) for number in range(8)]
@@ -213,6 +214,7 @@ class TestDeliveredTwice:
         assert (last.category, last.code, last.batch_job_id) == ("transient", "worker_lost", "warm-1")
         assert fleet.waiting() == 0
 
+    @pytest.mark.full
     def test_a_finished_attempt_is_told_again_as_its_owner(self, fleet: Fleet) -> None:
         """The owner wrote its result and died before it could tell."""
         job = fleet.submit()
@@ -251,6 +253,7 @@ class TestCanceled:
         paid = Result.model_validate_json(unwanted.read("partial.json")).usage.compute_seconds
         assert paid < wanted.result.usage.compute_seconds / 2
 
+    @pytest.mark.full
     def test_past_its_deadline_it_leaves_alone(self, fleet: Fleet) -> None:
         """Its neighbour has more time."""
         short = fleet.region.job(
@@ -298,6 +301,7 @@ class TestTakenAway:
         assert sorted(seed for batch in batches(second) for seed in batch) == [14, 15, 16, 17]
         assert len(again.result.files) == 9
 
+    @pytest.mark.full
     def test_a_batch_retry_of_the_same_worker_goes_on_with_its_own_claim(self, fleet: Fleet) -> None:
         """The same Batch job id in a new container: its claims are still its own."""
         job = fleet.submit(seed=10, count=8, guidance=0.4)
