@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from snapforge.aws import batch
-from snapforge.jobs import keeping, schemas, store
+from snapforge.jobs import decisions, keeping, schemas, store
 from snapforge.jobs import service as jobs
 from snapforge.jobs.domain import places
 from snapforge.jobs.domain.fleet import Policy, Waiting, Workers, is_milestone, seconds_to_begin, to_start
@@ -32,8 +32,8 @@ class TestKeeper:
         for batch_id, job in engine.batch.jobs.items():
             if job["jobName"] == "image-worker" and job["status"] not in {"SUCCEEDED", "FAILED"}:
                 engine.batch.end(batch_id, "SUCCEEDED", 0)
-        if store.fleet().version:
-            store.fleet().delete()
+        if decisions.last().version:
+            decisions.last().delete()
 
     def workers(self, engine: Engine) -> list[str]:
         """The status of those that Batch knows and have not ended."""
@@ -71,17 +71,17 @@ class TestKeeper:
         self.wait(engine, 1)
         for batch_id in [name for name, job in engine.batch.jobs.items() if job["jobName"] == "image-worker"]:
             engine.batch.end(batch_id, "SUCCEEDED", 0)
-        real = store.fleet
+        real = decisions.last
         raced: list[bool] = []
 
-        def read() -> store.FleetRow:
+        def read() -> decisions.FleetRow:
             row = real()
             if not raced:
                 raced.append(True)
                 keeping.keep_workers()
             return row
 
-        monkeypatch.setattr(store, "fleet", read)
+        monkeypatch.setattr(decisions, "last", read)
         assert jobs.keep_workers() == 0
         assert len(self.workers(engine)) == 1
 

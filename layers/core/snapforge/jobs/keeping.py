@@ -4,10 +4,10 @@ import time
 from datetime import datetime, timedelta
 
 from snapforge.aws import batch, settings, tables
-from snapforge.jobs import store
+from snapforge.jobs import decisions, store
+from snapforge.jobs.decisions import FleetRow
 from snapforge.jobs.domain import fleet, places
 from snapforge.jobs.domain.fleet import Policy, Waiting, Workers
-from snapforge.jobs.store import FleetRow
 from snapforge.kit import clock
 
 QUEUE = "images"
@@ -42,14 +42,14 @@ def _keep(*, after_end: bool) -> int:
     waiting = _waiting(clock.now())
     if not waiting.tickets:
         return 0
-    row = store.fleet()
+    row = decisions.last()
     if after_end and row.promised_at is not None:
         time.sleep(max(0.0, (row.promised_at + PAUSE - clock.now()).total_seconds()))
     now = clock.now()
     missing = fleet.to_start(waiting, _workers(row, now), policy())
     if missing:
         # First, so that of two who decide at the same time one finds itself too late and looks again.
-        store.promise(row, missing, now)
+        decisions.promise(row, missing, now)
         _submit(row, missing)
     return missing
 

@@ -10,7 +10,7 @@ Access patterns                                    key
   attempts that wait in a queue of tickets,        index `place`: place images-<priority>, placed_at
     oldest first: depth, age, position
   attempts that a warm worker is at                index `place`: place worker-<Batch id>
-  what the keeper of workers has last decided      pk fleet#images  sk fleet
+  what the keeper of workers has last decided      pk fleet#images  sk fleet: `decisions`
   idempotency record                               pk idem#<org>#…
   outbox                                           pk outbox#<event>, index `unsent`
 
@@ -23,19 +23,15 @@ A queue's partition of `place` takes a thousand changes a second, 500 pictures: 
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
-from pydantic import TypeAdapter
 from pynamodb.attributes import (
-    Attribute,
     BooleanAttribute,
     DiscriminatorAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.constants import STRING
 from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -44,6 +40,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProject
 from snapforge.aws import idempotency, outbox, tables
 from snapforge.contracts.preflight import Survey
 from snapforge.contracts.reports import FailureCategory
+from snapforge.jobs.attributes import Moment, Typed
 from snapforge.jobs.domain.deadlines import SHARDS
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.domain.life import Life, State
@@ -52,42 +49,8 @@ from snapforge.jobs.domain.progress import Told
 from snapforge.jobs.domain.receipts import Receipt, Spent
 from snapforge.jobs.results import Results
 from snapforge.jobs.workflow import Outcome
-from snapforge.kit import clock
 
 T = TypeVar("T")
-
-
-class Typed(Attribute[T], Generic[T]):
-    """A value of a pydantic type, as JSON text."""
-
-    attr_type = STRING
-
-    def __init__(self, kind: Any, *, null: bool = False) -> None:
-        super().__init__(null=null)
-        self._kind = kind
-
-    @cached_property
-    def _adapter(self) -> TypeAdapter[T]:
-        """Built at first use: no function reads or writes all kinds, and a cold start should not pay for the others."""
-        return TypeAdapter(self._kind)
-
-    def serialize(self, value: T) -> str:
-        return self._adapter.dump_json(value, exclude_none=True).decode()
-
-    def deserialize(self, value: str) -> T:
-        return self._adapter.validate_json(value)
-
-
-class Moment(Attribute[datetime]):
-    """An aware moment, as RFC 3339 text that sorts as times do."""
-
-    attr_type = STRING
-
-    def serialize(self, value: datetime) -> str:
-        return clock.rfc3339(value)
-
-    def deserialize(self, value: str) -> datetime:
-        return clock.parse(value)
 
 
 class DeadlineIndex(GlobalSecondaryIndex["JobRow"]):  # type: ignore[no-untyped-call]
@@ -234,17 +197,6 @@ class AttemptRow(JobsRow, discriminator="Attempt"):
     by_place = PlaceIndex()
 
 
-class FleetRow(JobsRow, discriminator="Fleet"):
-    """The keeper's last decision: written before workers are submitted, so that nobody decides the same again."""
-
-    version = NumberAttribute(default=0)
-    promised = NumberAttribute(default=0)
-    """Workers that were decided on then."""
-    promised_at = Moment(null=True)
-    batch_ids = UnicodeSetAttribute(null=True)
-    """Those of them that were submitted."""
-
-
 class PreviewRow(JobsRow, discriminator="Preview"):
     """An order whose capture was still being checked."""
 
@@ -365,20 +317,6 @@ def in_place(place: str, until: datetime | None = None, *, most: int) -> list[At
     """Attempts in a place, longest there first, at most `most`: keys, placed_at, drawing_ms. One Query of an index."""
     upto = AttemptRow.placed_at <= until if until else None
     return list(AttemptRow.by_place.query(place, upto, limit=most))
-
-
-def fleet() -> FleetRow:
-    """What the keeper decided last; a new row where it never did. One GetItem."""
-    return tables.find(FleetRow, "fleet#images", "fleet") or FleetRow("fleet#images", "fleet")
-
-
-def promise(row: FleetRow, workers: int, at: datetime) -> None:
-    """Write that `workers` will be submitted; Stale when somebody has decided since `row` was read."""
-    condition = FleetRow.version == row.version if row.version else FleetRow.pk.does_not_exist()
-    row.version, row.promised, row.promised_at, row.batch_ids = row.version + 1, workers, at, None
-    tx = tables.Transaction()
-    tx.put(row, condition, failed=lambda _: tables.Stale())
-    tx.commit()
 
 
 def put_changed(tx: tables.Transaction, job: JobRow) -> None:
