@@ -26,8 +26,9 @@ from infrastructure.local.region import Region
 from tests.support.region import until
 
 PICTURE = {"kind": "image", "prompt": "a red cube", "width": 64, "height": 64, "count": 1, "steps": 2, "seed": 11}
-LONG = PICTURE | {"count": 3, "steps": 10}
-"""Seconds of drawing: time enough to be hit in it."""
+LONG = PICTURE | {"width": 192, "height": 192, "count": 6, "steps": 50}
+"""Seconds of drawing in two micro-batches: time enough to be hit in it."""
+QUEUES = ("images-rush", "images-standard", "images-bulk")
 PATIENCE = 200.0
 FINAL = frozenset({"succeeded", "failed", "canceled"})
 
@@ -186,11 +187,32 @@ class House:
         return [plain(item) for item in found["Items"]]
 
     def batch_ids(self, job_id: str) -> set[str]:
-        """Batch's ids of all attempts."""
-        return {found for row in self.attempt_rows(job_id) for found in row.get("batch_ids", ())}
+        """Batch's ids of all who worked on it: jobs of its own, and warm workers that claimed it."""
+        rows = self.attempt_rows(job_id)
+        return {found for row in rows for found in row.get("batch_ids", ())} | {
+            row["owner"] for row in rows if "owner" in row
+        }
+
+    def sent(self, job_id: str) -> bool:
+        """Whether the ticket of its first attempt was on the queue."""
+        return any("sent_at" in row for row in self.attempt_rows(job_id))
+
+    def tickets(self) -> int:
+        """Tickets that wait or that a worker has in hand, of everybody."""
+        sqs, names = self.region.client("sqs"), ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        urls = [f"{self.region.emulator_url}/{ACCOUNT}/snapforge-dev-{queue}" for queue in QUEUES]
+        found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in urls]
+        return sum(int(attributes[name]) for attributes in found for name in names)
+
+    def left_in_s3(self, job_id: str, attempt: int = 1) -> set[str]:
+        """Names of what lies below an attempt of the first run, checkpoints left out."""
+        prefix = f"runs/{job_id}/1/{attempt}/"
+        found = self.region.client("s3").list_objects_v2(Bucket=f"snapforge-dev-assets-{ACCOUNT}", Prefix=prefix)
+        names = {str(item["Key"]).removeprefix(prefix) for item in found.get("Contents", ())}
+        return {name for name in names if not name.startswith("checkpoints/")}
 
     def workers(self, job_id: str) -> list[psutil.Process]:
-        """The processes of this job that work now."""
+        """The processes that work on this job, or did: a warm worker goes on with others' tickets."""
         wanted = self.batch_ids(job_id)
         found = []
         for process in psutil.process_iter():

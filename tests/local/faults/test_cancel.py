@@ -13,10 +13,11 @@ from tests.support.region import until
 pytestmark = pytest.mark.part("JOB-5", "BIL-1")
 
 
-def test_two_cancels_at_once_end_the_job_once_and_its_worker(house: House) -> None:
-    """A third one, later, is told the same."""
+def test_two_cancels_at_once_end_the_job_once_and_its_drawing(house: House) -> None:
+    """A third one, later, is told the same. The worker drops the ticket, stays, and draws for others."""
     job_id = house.order(LONG)
-    house.when(job_id, "load")
+    house.when(job_id, "draw")
+    (worker,) = house.batch_ids(job_id)
     with ThreadPoolExecutor(2) as pool:
         told = [pool.submit(house.api.call, "cancel_job", job_id=job_id) for _ in range(2)]
         assert [answer.result().json["state"] for answer in told] == ["canceled", "canceled"]
@@ -24,8 +25,27 @@ def test_two_cancels_at_once_end_the_job_once_and_its_worker(house: House) -> No
     job = house.settled(job_id, "canceled")
 
     assert house.api.call("cancel_job", job_id=job_id).json["price"] == job["price"]
-    until(lambda: not house.workers(job_id), seconds=30)
+    until(lambda: house.tickets() == 0, seconds=60)
+    assert "result.json" not in house.left_in_s3(job_id)
     house.balanced(job)
+    other = house.order(PICTURE)
+    house.balanced(job, house.settled(other, "succeeded"))
+    assert house.batch_ids(other) == {worker}
+
+
+def test_a_picture_that_waits_is_never_drawn_once_it_is_canceled(house: House) -> None:
+    """Behind one that is being drawn; its ticket is dropped unread."""
+    first, second = house.order(LONG), house.order(LONG | {"width": 160})
+    house.when(first, "draw")
+    waiting = house.job(second)["progress"]
+    house.api.call("cancel_job", job_id=second)
+
+    ended = [house.settled(first, "succeeded"), house.settled(second, "canceled")]
+
+    assert waiting["stage"] == "queued"
+    until(lambda: house.tickets() == 0, seconds=60)
+    assert not {name for name in house.left_in_s3(second) if name.startswith(("picture", "result"))}
+    house.balanced(*ended)
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=[pytest.mark.full, pytest.mark.timeout(900)])])

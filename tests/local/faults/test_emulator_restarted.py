@@ -12,9 +12,9 @@ pytestmark = pytest.mark.part("JOB-4", "JOB-11", "BIL-1")
 def test_jobs_that_ran_were_queued_or_just_ordered_all_succeed(region: Region, house: House) -> None:
     """Their executions come back as failed; the sweeper starts others, which take over the work that goes on."""
     running = house.order(LONG)
-    house.when(running, "load")
+    house.when(running, "draw")
     queued = house.order(PICTURE)
-    until(lambda: house.batch_ids(queued), seconds=60)
+    until(lambda: house.sent(queued), seconds=60)
     ordered = house.order(PICTURE)
     region.restart_emulator()
 
@@ -33,7 +33,7 @@ def test_the_sweeper_finds_them_by_its_own_schedule(region: Region, house: House
     running = house.order(LONG)
     house.when(running, "draw")
     queued = house.order(PICTURE)
-    until(lambda: house.batch_ids(queued), seconds=60)
+    until(lambda: house.sent(queued), seconds=60)
     region.restart_emulator()
 
     house.balanced(*(house.settled(job_id, "succeeded", seconds=400) for job_id in (running, queued)))

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from infrastructure.local.region import Region
-from tests.local.faults.house import PICTURE, House, kill_host, struck_at_start_of
+from tests.local.faults.house import LONG, PICTURE, House, kill_host, struck_at_start_of
 
 pytestmark = pytest.mark.part("JOB-4", "BIL-1")
 
@@ -44,9 +44,9 @@ class TestKilledBetween:
 
     def test_right_after_the_answer_and_while_the_worker_draws(self, region: Region, house: House) -> None:
         """The 201 is a promise: the stream, the execution and the reports outlive the host."""
-        job_id = house.order(PICTURE | {"steps": 12})
+        job_id = house.order(LONG)
         kill_host(region)
-        house.when(job_id, "load")
+        house.when(job_id, "draw")
         kill_host(region)
 
         job = house.settled(job_id, "succeeded")

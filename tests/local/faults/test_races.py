@@ -49,7 +49,7 @@ def test_eight_processes_on_one_balance_then_on_one_job(poor: House) -> None:
     assert poor.balance()["held"] == credits
     poor.api.call("cancel_job", job_id=jobs[0])
     poor.balanced(poor.settled(jobs[0], "canceled"))
-    until(lambda: not any(poor.workers(job_id) for job_id in jobs), seconds=30)
+    until(lambda: poor.tickets() == 0, seconds=60)
 
 
 def test_eight_processes_with_one_idempotency_key_make_one_job(poor: House) -> None:

@@ -22,7 +22,7 @@ def report(attempt: dict[str, Any], **more: object) -> str:
         "job_id": attempt["job_id"],
         "run": int(attempt["run"]),
         "attempt": int(attempt["attempt"]),
-        "batch_job_id": min(attempt["batch_ids"]),
+        "batch_job_id": attempt["owner"],
         "at": datetime.now(UTC).isoformat(),
     }
     return json.dumps(said | more)

@@ -20,7 +20,7 @@ def gone(pids: list[int]) -> bool:
 def test_a_frozen_worker_is_given_up_at_the_deadline_and_ended(house: House) -> None:
     """SIGSTOP: it lives, it says nothing, and it cannot even be asked to stop."""
     job_id = house.order(LONG)
-    house.when(job_id, "load")
+    house.when(job_id, "draw")
     pids = house.signal_worker(job_id, signal.SIGSTOP)
     house.let_time_pass(job_id, deadline=True)
 
@@ -47,6 +47,6 @@ def test_a_job_that_no_machine_takes_fails_at_the_deadline_by_the_sweepers_own_s
     finally:
         os.kill(region.batch.pid, signal.SIGCONT)
     house.balanced(job)
-    until(lambda: not house.workers(job_id), seconds=60)
+    until(lambda: house.tickets() == 0, seconds=60)
     assert house.job(job_id)["state"] == "failed"
     house.balanced(job)

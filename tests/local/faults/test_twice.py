@@ -47,10 +47,10 @@ def drained(region: Region, *queues: str) -> Callable[[], bool]:
 @pytest.mark.usefixtures("prompt_batch_news")
 @pytest.mark.part("JOB-4", "BIL-1", "NTF-1")
 def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: House) -> None:
-    """Starts, steps, reports, state changes and news: one execution, one Batch job, one capture, one mail."""
-    all_done = drained(region, "reports", "batch-states", "mail", "variants")
+    """Starts, steps, tickets, reports, state changes and news: one execution, one worker, one capture, one mail."""
+    all_done = drained(region, "reports", "batch-states", "images-dead", "mail", "variants")
     job_id = house.order(LONG)
-    house.when(job_id, "load")
+    house.when(job_id, "draw")
     run = {"org_id": house.customer.org_id, "job_id": job_id, "run": 1}
     (attempt,) = house.attempt_rows(job_id)
     region.invoke("check-job", run)
@@ -58,6 +58,10 @@ def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: Hou
     assert "job.submitted" in house.publish_again("jobs")
     progress = report(attempt, type="progress", stage="load", percent=1.0)
     house.tell("reports", progress, progress)
+    ticket = {"manifest_uri": f"s3://{ASSETS}/runs/{job_id}/1/1/manifest.json", "group": "any", "pictures": 6}
+    double = json.dumps(ticket | {"contract": 1, "job_id": job_id, "run": 1, "attempt": 1})
+    house.tell("images-standard", double)
+    house.tell("images-bulk", double)
 
     job = house.settled(job_id, "succeeded")
 
@@ -66,7 +70,7 @@ def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: Hou
     outcome = {"outcome": "done", "result_uri": uri}
     done = report(attempt, type="done", result_uri=uri)
     house.tell("reports", done, done, progress)
-    (batch_id,) = attempt["batch_ids"]
+    (batch_id,) = house.batch_ids(job_id)
     (described,) = region.client("batch").describe_jobs(jobs=[batch_id])["jobs"]
     house.tell("batch-states", *[json.dumps(news.event(described))] * 2)
     for _ in range(2):
@@ -78,8 +82,11 @@ def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: Hou
     assert "user.signed_up" in house.publish_again("identity")
     house.publish_again("assets")
     house.publish_again("billing")
+    house.tell("images-standard", double)
+    house.tell("images-dead", double)
     until(lambda: house.mails("pictures are ready"), seconds=60)
     until(all_done, seconds=60)
+    until(lambda: house.tickets() == 0, seconds=120)
 
     after = house.job(job_id)
     assert {name: after[name] for name in ("state", "price", "receipt", "attempt")} == {
