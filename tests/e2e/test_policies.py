@@ -20,7 +20,13 @@ POLLING = re.compile(
     r"|sqs:(ChangeMessageVisibility|DeleteMessage|GetQueueAttributes|ReceiveMessage)"
 )
 """What Lambda itself does with a function's role, and MiniStack without it."""
-SCHEDULED = ("identity/sweep_identity_outbox", "assets/sweep_uploads", "billing/expire_grants", "jobs/sweep_jobs")
+SCHEDULED = (
+    "identity/sweep_identity_outbox",
+    "assets/sweep_uploads",
+    "billing/expire_grants",
+    "jobs/sweep_jobs",
+    "jobs/keep_workers",
+)
 Call = dict[str, Any]
 
 

@@ -200,6 +200,15 @@ class TestConsumers:
     def test_messages_about_jobs_that_are_not_there_are_done(self, engine: Engine) -> None:
         assert invoke("on_report", sample("on_report")) == {"batchItemFailures": []}
         assert invoke("on_batch_state", sample("on_batch_state")) == {"batchItemFailures": []}
+        assert invoke("on_dead_ticket", sample("on_dead_ticket")) == {"batchItemFailures": []}
+
+    @pytest.mark.part("JOB-6")
+    def test_the_keeper_tells_how_many_workers_it_started(self, engine: Engine) -> None:
+        assert invoke("keep_workers", sample("keep_workers"))["started"] >= 0
+
+    def test_what_is_no_ticket_is_delivered_again_alone(self, engine: Engine) -> None:
+        dead = sample("on_dead_ticket")["Records"][0] | {"messageId": "bad", "body": "{}"}
+        assert invoke("on_dead_ticket", {"Records": [dead]}) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
 
     def test_a_message_that_is_no_report_is_delivered_again_alone(self, engine: Engine) -> None:
         good = sample("on_report")["Records"][0]
