@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from training.demo.budget import Budget
 from training.demo.codec import latents_of, set_encoder
 from training.demo.data import Part, parts
 from training.demo.model import Size, new_pipeline, save
@@ -78,7 +79,7 @@ def decode_part(plan: Plan, told: Told) -> None:
     vae, pictures = _coded(plan)
     latents = [latents_of(vae, part) for part in pictures]
     began = time.monotonic()
-    losses = train_decoder(vae.train(), pictures, latents, plan.seconds * _DECODER_SHARE, SEED, told)
+    losses = train_decoder(vae.train(), pictures, latents, Budget(plan.seconds * _DECODER_SHARE), SEED, told)
     seconds = round(time.monotonic() - began)
     unseen = [round(quality(vae.eval(), part), 2) for part in parts(120, held_out(), SEED + 1)]
     torch.save(vae.state_dict(), plan.work / _VAE_FILE)
@@ -95,7 +96,7 @@ def draw_part(plan: Plan, told: Told) -> None:
     fixed = Latents(scaled(vae, latents_of(vae, unseen)), unseen.scenes)
     pipeline = new_pipeline(vae, Size(), plan.work / "tokens", SEED)
     before, began = fixed_loss(pipeline, fixed, SEED), time.monotonic()
-    found = train(pipeline, data, plan.seconds, SEED, told, out=plan.work / "model")
+    found = train(pipeline, data, Budget(plan.seconds), SEED, told, out=plan.work / "model")
     found["seconds"] = round(time.monotonic() - began)
     found["loss_on_fixed_noise_and_unseen_pairs"] = [before, fixed_loss(pipeline, fixed, SEED)]
     save(pipeline, {}, plan.work / "model")

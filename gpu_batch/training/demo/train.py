@@ -5,7 +5,6 @@ the transformer's answer for `noise - picture`; its timestep is sigma. See FlowM
 """
 
 import copy
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
+from training.demo.budget import Budget, cosine
 from training.demo.model import save
 from training.demo.pictures import Scene
 from training.demo.vae import Told
@@ -91,10 +91,10 @@ def fixed_loss(pipeline: Any, some: Latents, seed: int) -> float:
     return float(flow_loss(pipeline, some.values[:count], prompts, noise, torch.linspace(0.02, 0.98, count)))
 
 
-def train(pipeline: Any, data: Sequence[Latents], seconds: float, seed: int, told: Told, *, out: Path | None = None,
+def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, told: Told, *, out: Path | None = None,
           batch: int = 32) -> dict[str, Any]:  # fmt: skip
-    """Train for so many seconds; the learning rate falls along a cosine of the time used. Leaves the averaged weights
-    in the pipeline; returns steps, samples and losses. With `out`, a usable model is written there every few minutes.
+    """Train within the budget; the learning rate falls along a cosine of what is used. Leaves the averaged weights in
+    the pipeline; returns steps, samples and losses. With `out`, a usable model is written there every few minutes.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -102,12 +102,12 @@ def train(pipeline: Any, data: Sequence[Latents], seconds: float, seed: int, tol
     optimiser = torch.optim.AdamW(weights, lr=_FIRST_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     average = Average(pipeline)
     shares = np.array([len(some.scenes) for some in data], float)
-    began = saved = time.monotonic()
+    saved = time.monotonic()
     losses: list[float] = []
     recent: list[float] = []
     step = 0
-    while (used := (time.monotonic() - began) / seconds) < 1:
-        rate = _LAST_RATE + (_FIRST_RATE - _LAST_RATE) * (1 + math.cos(math.pi * used)) / 2
+    while (used := budget.used(step)) < 1:
+        rate = cosine(_FIRST_RATE, _LAST_RATE, used)
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1, (step + 1) / _WARMUP)
         some = data[int(rng.choice(len(data), p=shares / shares.sum()))]

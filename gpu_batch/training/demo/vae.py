@@ -1,8 +1,6 @@
 """The VAE: FLUX's class with a narrow body. Its encoder is set (see codec), its decoder is trained here."""
 
-import math
 import random
-import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import torch
 from torch.nn.functional import l1_loss, mse_loss
 
+from training.demo.budget import Budget, cosine
 from training.demo.codec import as_tensor, decoded_range, latents_of
 from training.demo.data import Part
 
@@ -39,21 +38,21 @@ def new_vae(seed: int) -> Any:
     ).to(memory_format=torch.channels_last)
 
 
-def train_decoder(vae: Any, parts: Sequence[Part], latents: Sequence[torch.Tensor], seconds: float, seed: int,
+def train_decoder(vae: Any, parts: Sequence[Part], latents: Sequence[torch.Tensor], budget: Budget, seed: int,
                   told: Told, *, batch: int = 4) -> list[float]:  # fmt: skip
-    """Train the decoder on pictures and their latents for so many seconds; the learning rate falls along a cosine of
-    the time used. Returns the losses, averaged over a hundred steps each.
+    """Train the decoder on pictures and their latents within the budget; the learning rate falls along a cosine of
+    what is used. Returns the losses, averaged over a hundred steps each.
     """
     chance = random.Random(seed)
     torch.manual_seed(seed)
     pictures = [as_tensor(part) for part in parts]
     weights = list(vae.decoder.parameters())
     optimiser = torch.optim.AdamW(weights, lr=_FIRST_RATE, betas=(0.9, 0.95), weight_decay=0.01)
-    began, step = time.monotonic(), 0
+    step = 0
     losses: list[float] = []
     recent: list[float] = []
-    while (used := (time.monotonic() - began) / seconds) < 1:
-        rate = _LAST_RATE + (_FIRST_RATE - _LAST_RATE) * (1 + math.cos(math.pi * used)) / 2
+    while (used := budget.used(step)) < 1:
+        rate = cosine(_FIRST_RATE, _LAST_RATE, used)
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1, (step + 1) / _WARMUP)
         at = chance.choices(range(len(pictures)), weights=[len(part) for part in pictures])[0]

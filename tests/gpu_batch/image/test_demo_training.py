@@ -14,11 +14,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 @pytest.fixture(scope="module")
 def pictures() -> Any:
-    """Forty-eight pictures in three formats, each solid from one side."""
+    """Twenty-four pictures in three formats, each solid from one side."""
     from training.demo import data
     from training.demo.words import seen_pairs
 
-    return data.parts(48, seen_pairs(), 5, turns=1)
+    return data.parts(24, seen_pairs(), 5, turns=1)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ class TestWords:
         from training.demo.words import vocabulary
 
         clip, t5 = clip_tokenizer(tmp_path), t5_tokenizer()
-        for word in vocabulary():
+        for word in filter(str.isalpha, vocabulary()):
             assert len(clip(word).input_ids) == 3
             assert len(t5(word).input_ids) == len(t5(word.capitalize()).input_ids) == 2
         assert clip.unk_token_id not in clip("dragon").input_ids[1:-1]
@@ -81,6 +81,7 @@ class TestTraining:
         self, vae: Any, pictures: Any, tmp_path: Path
     ) -> None:
         """A few seconds on a tiny model: fixed noise is predicted better, pixels too, and the engine loads it."""
+        from training.demo.budget import Budget
         from training.demo.codec import latents_of
         from training.demo.model import TINY, new_pipeline, save
         from training.demo.train import Latents, fixed_loss, scaled, train
@@ -88,14 +89,14 @@ class TestTraining:
 
         raw = [latents_of(vae, part) for part in pictures]
         blurred = quality(vae, pictures[0])
-        train_decoder(vae, pictures, raw, 6, 1, lambda line: None)
+        train_decoder(vae, pictures, raw, Budget(steps=25), 1, lambda line: None)
         assert quality(vae, pictures[0]) > blurred + 1
         data = [Latents(scaled(vae, values), part.scenes) for values, part in zip(raw, pictures, strict=True)]
         pipeline = new_pipeline(vae, TINY, tmp_path / "tokens", 1)
         before = fixed_loss(pipeline, data[0], 1)
-        found = train(pipeline, data, 6, 1, lambda line: None, batch=8)
-        assert found["steps"] > 5
-        assert fixed_loss(pipeline, data[0], 1) < before * 0.99
+        found = train(pipeline, data, Budget(steps=60), 1, lambda line: None, batch=8)
+        assert found["steps"] == 60
+        assert fixed_loss(pipeline, data[0], 1) < before * 0.97
         save(pipeline, {}, tmp_path / "model")
         engine = load_image_engine(
             choose("text-to-image", model_family(tmp_path / "model")), tmp_path / "model", "cpu", reduced=False
