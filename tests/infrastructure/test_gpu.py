@@ -53,7 +53,8 @@ class TestWarmWorker:
         assert container["Command"] == ["python", "-m", "worker.warm"]
         told = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
         assert {"IDLE_SECONDS", "MICRO_BATCH", "WORKSPACE", "WEIGHTS_URI"} <= told.keys()
-        order = [url.rpartition("-")[2] for url in text(told["IMAGE_QUEUE_URLS"]).split(",")]
+        urls, _ = told["IMAGE_QUEUE_URLS"]["Fn::Sub"]
+        order = [url.rpartition("-")[2] for url in urls.split(",")]
         assert order == ["rush", "standard", "bulk"]
 
     def test_its_batch_job_is_one_life(self) -> None:
