@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import calls, cold, images, preflight, region, report, scene, warm
+from tests.bench import calls, cold, images, poses, preflight, region, report, scene, warm
 from tests.bench.results import Section
 from tests.bench.simulation import choice as simulation
 
@@ -16,8 +16,11 @@ def main() -> int:
     """All sections; returns 0 whether aims are met or not, the report says so."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scene", action="store_true", help="run the scene comparison too (a quarter of an hour)")
-    parser.add_argument("--photos", type=Path, help="with --scene, --preflight: a folder of real photos of one object")
+    parser.add_argument(
+        "--photos", type=Path, help="with --scene, --preflight, --poses: a folder of real photos of one object"
+    )
     parser.add_argument("--preflight", action="store_true", help="hold the pre-flight against the worker (an hour)")
+    parser.add_argument("--poses", action="store_true", help="find the cameras of --photos (minutes)")
     parser.add_argument("--images", action="store_true", help="draw beside a stock diffusers loop (minutes)")
     parser.add_argument("--simulation", action="store_true", help="simulate the image queues, and write only that")
     parser.add_argument("--only", default="", help="sections by comma, printed and not written")
@@ -35,6 +38,7 @@ def main() -> int:
             "simulation": simulation.measure,
             "images": images.measure if chosen.images else lambda: images.kept(report.DOCUMENT),
             "scene": (lambda: scene.measure(chosen.photos)) if chosen.scene else lambda: scene.kept(report.DOCUMENT),
+            "poses": (lambda: poses.measure(chosen.photos)) if chosen.poses else lambda: poses.kept(report.DOCUMENT),
             "preflight": (lambda: preflight.measure(chosen.photos))
             if chosen.preflight
             else lambda: preflight.kept(report.DOCUMENT),

@@ -9,51 +9,43 @@ import pytest
 from infrastructure.local.demo.render import render_photos
 from tests.gpu_batch.scene.attempt import Entry, work_of
 from tests.gpu_batch.scene.conftest import FOCAL, SIZE, Shoot
-from worker.engines.scene import normalise, pairs, poses
+from worker.engines.scene import normalise, pairs
 from worker.errors import InputError
 
 pytestmark = pytest.mark.part("JOB-10")
 
 
-class Found:
-    """A reconstruction as `largest` sees it."""
-
-    def __init__(self, images: int, points: int) -> None:
-        self._images, self._points = images, points
-
-    def num_reg_images(self) -> int:
-        return self._images
-
-    def num_points3D(self) -> int:
-        return self._points
-
-
-class TestLargestModel:
-    def test_most_photos_win_whatever_the_order(self) -> None:
-        models = {0: Found(5, 900), 1: Found(31, 10), 2: Found(12, 500)}
-        assert poses.largest(models) is models[1]  # type: ignore[arg-type]
-
-    def test_points_break_a_tie(self) -> None:
-        models = {0: Found(9, 10), 1: Found(9, 11)}
-        assert poses.largest(models) is models[1]  # type: ignore[arg-type]
-
-    def test_no_model_is_none(self) -> None:
-        assert poses.largest({}) is None
-
-
 class TestPairs:
     def test_small_sets_are_matched_with_all(self) -> None:
-        assert len(pairs.choose_pairs([np.zeros((3, 128), np.uint8)] * 36)) == 36 * 35 // 2
+        assert len(pairs.first_pairs([np.zeros((3, 128), np.uint8)] * 36)) == 36 * 35 // 2
 
     def test_large_sets_match_neighbours_and_look_alikes(self) -> None:
         random = np.random.default_rng(0)
         looks = random.integers(0, 255, (40, 60, 128), np.uint8)
         # Photos 40 … 79 show the same places in another order.
         other = random.permutation(40)
-        chosen = set(pairs.choose_pairs([*looks, *looks[other]]))
+        chosen = set(pairs.first_pairs([*looks, *looks[other]]))
         assert len(chosen) < 80 * 79 / 4
         assert {(a, a + 1) for a in range(79)} <= chosen
         assert all((int(place), 40 + number) in chosen for number, place in enumerate(other))
+
+    def test_photos_without_features_have_their_neighbours(self) -> None:
+        chosen = pairs.first_pairs([np.zeros((0, 128), np.uint8)] * 50)
+        assert {(a, a + 1) for a in range(49)} <= set(chosen)
+
+    def test_partners_of_partners_come_next_and_nothing_twice(self) -> None:
+        inliers = np.zeros((5, 5), np.int64)
+        for a, b in ((0, 1), (1, 2), (3, 4)):
+            inliers[a, b] = inliers[b, a] = 50
+        assert pairs.more_pairs(inliers, inliers.astype(bool)) == [(0, 2)]
+
+    def test_a_weak_photo_meets_all_others_up_to_a_limit_the_likeliest_first(self) -> None:
+        inliers = np.zeros((9, 9), np.int64)
+        for a, b in ((0, 1), (1, 7), (1, 8)):
+            inliers[a, b] = inliers[b, a] = 50
+        tried = inliers.astype(bool)
+        assert pairs.pairs_of({0}, inliers, tried, most=99) == [(0, other) for other in range(2, 9)]
+        assert pairs.pairs_of({0}, inliers, tried, most=2) == [(0, 7), (0, 8)]
 
 
 def entry(tmp_path: Path, photos: list[Path]) -> Entry:

@@ -69,7 +69,7 @@ _HIGH = Promise(min_psnr_db=19.0, max_reprojection_px=1.2, min_faces=8_000, min_
 
 _DRAFT_CPU = Settings(
     photo_px=1024,
-    sift_px=1000,
+    sift_px=1200,
     sift_features=4096,
     sift_peak=0.003,
     sift_affine=False,

@@ -4,10 +4,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from worker.stages.base import Context
 from worker.stages.scene.work import photo_paths, scene_work, settings, teller, used_photos
 
 _KEEP_EVERY_S = 25.0
+_ROUND = 270
+"""Degrees round the object under which the customer is told that a side is missing."""
 
 
 def done(context: Context) -> bool:
@@ -22,39 +26,71 @@ def run(context: Context) -> None:
     from worker.stages.scene import masks
 
     work, tell, paths = scene_work(context), teller(context), photo_paths(context)
-    kind = context.state["masks"]
-    made = masks.load(context)
-    given = used_photos(context)
-    sizes = settings(context)
+    kind, made, given, sizes = context.state["masks"], masks.load(context), used_photos(context), settings(context)
     folder = context.folder / "sparse"
-    folder.mkdir(exist_ok=True)
+    context.restore("sparse", folder)
+    used = _keyframes(context, paths, lambda share: tell(0.05 * share, "Looking for frames of a video"))
     feature_masks = None
     if kind != "none":
         feature_masks = context.folder / "feature-masks"
-        poses.feature_masks(feature_masks, paths, made)
-    task = poses.Task(given, paths, feature_masks, folder, sizes, context.device == "cuda", work.seed)
-    context.restore("database", task.database)
-    model = poses.solve(
-        task, lambda share, words: tell(0.85 * share, words.capitalize()), _keeper(context, task.database)
+        poses.write_masks(feature_masks, paths, made)
+    task = poses.Task(
+        given, paths, feature_masks, folder, sizes, context.device == "cuda", work.seed, turns=kind == "background"
+    ).only(used)
+    solution = poses.solve(
+        task, lambda share, words: tell(0.05 + 0.8 * share, words.capitalize()), _keeper(context, folder)
     )
+    model = solution.model
     capture = normalise.build(
         context.folder, model, given, paths, made, kind, sizes.photo_px, lambda share: tell(0.85 + 0.15 * share),
         work.floor == "keep",
     )  # fmt: skip
-    context.state["registered"] = len(capture.views)
-    lost = [photo.name for photo, path in zip(given, paths, strict=True) if path.name not in model.names]
-    if lost:
-        context.note(f"Not used, because they do not connect to the others: {', '.join(lost[:12])}.")
+    degrees = poses.degrees_round(np.array([view.pose[:3, 3] for view in capture.views]))
+    context.state.update(
+        registered=len(capture.views),
+        photos_used=len(used),
+        rungs=[rung.model_dump(mode="json") for rung in solution.rungs],
+        view_degrees=degrees,
+    )
+    lost = [photo.name for photo, name in zip(task.photos, task.names, strict=True) if name not in model.names]
+    _tell(context, lost, degrees)
     context.checkpoint("views", context.folder / "views")
 
 
-def _keeper(context: Context, database: Path) -> Callable[[], None]:
+def _keyframes(context: Context, paths: list[Path], tick: Callable[[float], None]) -> list[int]:
+    """Numbers of the photos to use; the same in every entry."""
+    from worker.engines.scene.poses import keyframes
+
+    if "keyframes" not in context.state:
+        context.state["keyframes"] = keyframes.choose(paths, tick)
+    used: list[int] = context.state["keyframes"]
+    if len(used) < len(paths):
+        context.note(
+            f"The photos follow each other like frames of a video: {len(used)} of {len(paths)} were used, "
+            "those between them show nearly the same."
+        )
+    return used
+
+
+def _tell(context: Context, lost: list[str], degrees: int) -> None:
+    from worker.engines.scene.intake import listed
+
+    if lost:
+        context.note(f"Not used, because they do not connect to the others: {listed(lost)}.")
+    if degrees < _ROUND:
+        context.note(
+            f"The photos show the object from {degrees}° of 360° round it: what no photo shows is missing or made up. "
+            "Walk the whole way round for a complete model."
+        )
+
+
+def _keeper(context: Context, folder: Path) -> Callable[[], None]:
     last = time.monotonic()
 
     def keep() -> None:
         nonlocal last
         if time.monotonic() - last > _KEEP_EVERY_S:
-            context.checkpoint("database", database)
+            context.checkpoint("sparse", folder)
             last = time.monotonic()
 
     return keep
