@@ -27,7 +27,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 }
 """sRGB of the surface in plain light."""
 MATERIALS = ("matte", "shiny", "metal", "glass")
-SIZES: dict[str, tuple[float, float]] = {"small": (0.19, 0.22), "large": (0.33, 0.37)}
+SIZES: dict[str, tuple[float, float]] = {"small": (0.22, 0.25), "large": (0.33, 0.37)}
 """Pixels for one unit of the solid, as a share of the picture's shorter side."""
 BACKGROUNDS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "studio": ((178, 180, 184), (206, 207, 210), (150, 151, 154), (186, 187, 190)),
