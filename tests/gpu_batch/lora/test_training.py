@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.gpu_batch.image.klein import build_klein
+from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.gpu_batch.lora.trained import Trained, train_one
 from worker.engines.lora import adapter, captions, photos
 from worker.engines.lora.families import family_of

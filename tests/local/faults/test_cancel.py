@@ -35,8 +35,10 @@ def test_two_cancels_at_once_end_the_job_once_and_its_drawing(house: House) -> N
 
 def test_a_picture_that_waits_is_never_drawn_once_it_is_canceled(house: House) -> None:
     """Behind one that is being drawn; its ticket is dropped unread."""
-    first, second = house.order(LONG), house.order(LONG | {"width": 160})
+    first = house.order(LONG | {"count": 16})
     house.when(first, "draw")
+    second = house.order(LONG | {"width": 160})
+    until(lambda: house.sent(second), seconds=60)
     waiting = house.job(second)["progress"]
     house.api.call("cancel_job", job_id=second)
 
