@@ -21,7 +21,9 @@ def build(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         fresh = Path(scratch) / "model"
-        save(new_pipeline(new_vae(_SEED), Size(), Path(scratch) / "tokens", _SEED), {}, fresh)
+        vae = new_vae(_SEED)
+        vae.register_to_config(shift_factor=0.0, scaling_factor=1.0)
+        save(new_pipeline(vae, Size(), Path(scratch) / "tokens", _SEED), {}, fresh)
         (fresh / "note.txt").write_text(NOTE + "\n")
         try:
             fresh.rename(folder)
