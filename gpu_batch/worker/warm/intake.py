@@ -103,8 +103,12 @@ class Intake:
             if ticket.contract not in (CONTRACT, CONTRACT - 1) or not ticket.manifest_uri.startswith("s3://"):
                 raise BadManifest(f"This is no ticket that this release reads: {message.body[:500]}")
             if held := self._hand.find(prefix_of(ticket)):
-                # Delivered twice: the newest receipt is the one that counts.
-                held.message.receipt = message.receipt
+                if held.message.id == message.id:
+                    # Delivered twice: the newest receipt is the one that counts.
+                    held.message.receipt = message.receipt
+                else:
+                    # Sent twice: the first ticket keeps the attempt, and comes back if we die.
+                    self._queues.delete(message)
                 return
             if self._hand.is_past(prefix_of(ticket)):
                 self._queues.delete(message)

@@ -22,6 +22,7 @@ _DELETE_TRIES = 3
 class Message:
     """A received message. `receipt` is the newest one: a message that is delivered twice has two."""
 
+    id: str
     body: str
     receipt: str
     queue_url: str
@@ -83,7 +84,10 @@ class Queues:
             _logger.warning("a queue could not be read", extra={"queue": url, "error": str(error)})
             return []
         priority = self._urls.index(url)
-        return [Message(item["Body"], item["ReceiptHandle"], url, priority) for item in answer.get("Messages", ())]
+        return [
+            Message(item["MessageId"], item["Body"], item["ReceiptHandle"], url, priority)
+            for item in answer.get("Messages", ())
+        ]
 
     def extend(self, messages: Iterable[Message]) -> None:
         """Keep messages invisible for another `VISIBILITY_S`."""

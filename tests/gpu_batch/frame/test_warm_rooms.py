@@ -136,7 +136,7 @@ class Tended:
             reports_queue_url="q", output_uri=prefix, work=work(),
         )  # fmt: skip
         ticket = Ticket(job_id=name, run=1, attempt=1, manifest_uri=prefix + "manifest.json", group="g", pictures=1)
-        order = Order(Message("{}", f"receipt-{name}", "q", 1), ticket, manifest, Stop(None, lambda error: None))
+        order = Order(Message(name, "{}", f"receipt-{name}", "q", 1), ticket, manifest, Stop(None, lambda error: None))
         order.arrived = order.extended_at = 0.0
         self.hand.add(order)
         return order

@@ -12,7 +12,7 @@ from tests.support.region import until
 
 pytestmark = pytest.mark.part("BIL-1", "JOB-3", "JOB-5")
 
-BIG = {"kind": "image", "prompt": "a red cube", "width": 1024, "height": 1024, "count": 1, "steps": 50, "seed": 1}
+BIG = {"kind": "image", "prompt": "a red cube", "width": 192, "height": 192, "count": 16, "steps": 50, "seed": 1}
 """Some dozen credits, and nothing that a worker would finish during a race."""
 
 
