@@ -102,10 +102,10 @@ class TestOtherEnds:
     """Orders that do not become results."""
 
     @pytest.mark.part("JOB-3", "API-2")
-    def test_too_few_credits_is_402_and_nothing_starts(self, api: CheckedApi) -> None:
+    def test_too_few_credits_is_402_and_nothing_starts(self, api: CheckedApi, capture: dict[str, Any]) -> None:
         """The problem names the shortfall and where to top up."""
         before = api.get("get_balance")
-        order = PICTURES | {"width": 1024, "height": 1024, "count": 16, "steps": 50}
+        order = {"kind": "scene", "capture_id": capture["id"], "preset": "high"}
         with pytest.raises(ApiError) as refused:
             api.call("create_job", body=order)
         assert refused.value.status == 402

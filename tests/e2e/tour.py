@@ -31,6 +31,7 @@ def walk(region: Region, api: CheckedApi, pictures: Done, photos: list[Path]) ->
 def look_around(api: CheckedApi, pictures: Done) -> None:
     """The lists, and what they list."""
     assert api.get("get_health")["status"] == "ok"
+    assert api.get("get_catalogue")["models"]
     assert api.get("get_deep_health")["status"] == "ok"
     job_id = pictures.job["id"]
     assert job_id in [job["id"] for job in api.call("list_jobs", query={"kind": "image"}).json["items"]]

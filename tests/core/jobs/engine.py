@@ -385,9 +385,15 @@ def picture(number: int, body: bytes) -> ResultFile:
     )
 
 
+_engines: list[Engine] = []
+
+
 @contextmanager
 def running(aws: Aws) -> Iterator[Engine]:
-    """The engine, on the emulator."""
+    """The engine, on the emulator. One in a process: the code under test asks the one that the environment names."""
+    if _engines:
+        yield _engines[0]
+        return
     tokens_url = aws.client("sqs").create_queue(QueueName="tokens")["QueueUrl"]
     definition = json.loads(json.dumps(WAITING))
     definition["States"]["Wait"]["Arguments"]["QueueUrl"] = tokens_url
@@ -398,7 +404,9 @@ def running(aws: Aws) -> Iterator[Engine]:
     batch = FakeBatch()
     with serve(batch) as endpoint, mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL_BATCH": endpoint}):
         clients.make.cache_clear()
-        yield Engine(aws, batch, tokens_url)
+        _engines.append(Engine(aws, batch, tokens_url))
+        yield _engines[0]
+        _engines.clear()
     clients.make.cache_clear()
 
 

@@ -6,16 +6,19 @@ import pytest
 
 from snapforge.billing import service as billing
 from snapforge.kit import ids
+from tests.core.identity.people import verified
 from tests.support.aws import Aws
 from tests.support.http import Answer, call
-from tests.support.people import Person, member
+from tests.support.people import Person
 
 
 @pytest.fixture(scope="module")
 def somebody(aws: Aws) -> Person:
     """A member with credits."""
     del aws
-    person = member()
+    # Not the one whom the tests of every route log out.
+    opened = verified().opened.body
+    person = Person(opened.org_id, opened.access_token)
     billing.grant(person.org_id, credits=500, kind="admin", key=f"test:{ids.new('event')}", memo="test")
     return person
 
