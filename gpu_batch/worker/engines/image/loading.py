@@ -1,6 +1,7 @@
 """Loading a diffusers model from a folder."""
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,22 @@ def load_pipeline(folder: Path, device: Device, levers: Levers, *, reduced: bool
     `reduced` decodes in tiles and, on CUDA, keeps in GPU memory only the part that computes. Raises BugError where the
     folder is no complete model.
     """
+    pipeline = read_pipeline(folder, bf16=levers.dtype == "bf16")
+    if reduced:
+        pipeline.vae.enable_tiling()
+    if device == "cuda" and reduced:
+        pipeline.enable_model_cpu_offload()
+    else:
+        pipeline.to(device)
+    levers.apply(pipeline)
+    return pipeline
+
+
+def read_pipeline(folder: Path, *, bf16: bool, without: Sequence[str] = ()) -> Any:
+    """The same, as it lies in `folder`, on the CPU: bf16 or fp32 weights; parts named in `without` are None.
+
+    Parts that the model does not have may be named. Raises BugError where the folder is no complete model.
+    """
     # No model may reach for a hub: what is not in the folder is missing. The variable must stand before the import.
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
@@ -31,22 +48,16 @@ def load_pipeline(folder: Path, device: Device, levers: Levers, *, reduced: bool
         quiet.set_verbosity_error()
         quiet.disable_progress_bar()
     try:
-        pipeline = diffusers.DiffusionPipeline.from_pretrained(
+        parts = diffusers.DiffusionPipeline.load_config(folder) if without else ()
+        return diffusers.DiffusionPipeline.from_pretrained(
             folder,
-            dtype=torch.bfloat16 if levers.dtype == "bf16" else torch.float32,
+            dtype=torch.bfloat16 if bf16 else torch.float32,
             use_safetensors=True,
             local_files_only=True,
+            **{part: None for part in without if part in parts},
         )
     except (OSError, ValueError, KeyError) as error:
         raise BugError("model_unreadable", f"The model in {folder} cannot be loaded: {error}") from error
-    if reduced:
-        pipeline.vae.enable_tiling()
-    if device == "cuda" and reduced:
-        pipeline.enable_model_cpu_offload()
-    else:
-        pipeline.to(device)
-    levers.apply(pipeline)
-    return pipeline
 
 
 def notes_of(folder: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from snapforge.aws import batch, s3, settings, states, tables
 from snapforge.aws.batch import BatchJob
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import Result
+from snapforge.contracts.tickets import RESULT
 from snapforge.jobs import store, tickets
 from snapforge.jobs.domain import failures
 from snapforge.jobs.domain.failures import Failure
@@ -46,7 +47,7 @@ def truth(row: AttemptRow, now: datetime) -> Outcome | None:
 
     A result in S3 counts before all else; then whether who claimed the attempt still works, by Batch's word.
     """
-    result_uri = row_prefix(row) + "result.json"
+    result_uri = row_prefix(row) + RESULT
     if s3.exists(result_uri):
         return Outcome(outcome="done", result_uri=result_uri)
     return _batch_truth(row, now) if row.route is None else _ticket_truth(row, now)

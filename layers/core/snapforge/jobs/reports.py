@@ -9,7 +9,7 @@ from pynamodb.expressions.update import Action
 
 from snapforge.aws import states, tables
 from snapforge.contracts.reports import REPORT, Done, Failed, Progress
-from snapforge.contracts.tickets import Ticket
+from snapforge.contracts.tickets import RESULT, Ticket
 from snapforge.jobs import attempts, store
 from snapforge.jobs.domain import deadlines, failures, fleet, life, places
 from snapforge.jobs.domain.failures import Failure
@@ -123,7 +123,7 @@ def _progressed(row: AttemptRow, report: Progress) -> None:
 def _outcome(row: AttemptRow, report: Done | Failed) -> Outcome:
     prefix = attempts.row_prefix(row)
     if isinstance(report, Done):
-        return Outcome(outcome="done", result_uri=prefix + "result.json")
+        return Outcome(outcome="done", result_uri=prefix + RESULT)
     partial = report.result_uri if report.result_uri and report.result_uri.startswith(prefix) else None
     return Outcome(
         outcome="failed",

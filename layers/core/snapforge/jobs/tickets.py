@@ -23,10 +23,13 @@ def lost(prefix: str, owner: str, now: datetime) -> Failure | None:
     found = batch.describe(owner)
     if found is not None and found.ended:
         return failures.of_worker(found.status, found.exit_code, found.reason)
+    return failures.worker_lost("it fell silent") if silent(prefix, now) else None
+
+
+def silent(prefix: str, now: datetime) -> bool:
+    """Whether the owner has given no sign of life for LOST_SECONDS."""
     beaten = s3.modified(prefix + BEAT) or s3.modified(prefix + CLAIM)
-    if beaten is not None and now - beaten < LOST:
-        return None
-    return failures.worker_lost("it fell silent")
+    return beaten is None or now - beaten >= LOST
 
 
 def renounce(prefix: str) -> None:

@@ -4,11 +4,11 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 from snapforge.aws import s3
 from snapforge.aws.errors import AwsError
-from snapforge.contracts.tickets import BEAT, BEAT_SECONDS, CANCELED, CLAIM, LOST_SECONDS
+from snapforge.contracts.tickets import BEAT, BEAT_SECONDS, CANCELED, CLAIM
+from snapforge.jobs import tickets
 from snapforge.kit import clock
 
 LOOK_SECONDS = 5.0
@@ -23,10 +23,7 @@ def take(prefix: str, owner: str) -> bool:
     """
     if s3.put_first(prefix + CLAIM, _stamp(batch_job_id=owner), _JSON):
         return True
-    if json.loads(s3.get(prefix + CLAIM))["batch_job_id"] != owner:
-        return False
-    beaten = s3.modified(prefix + BEAT) or s3.modified(prefix + CLAIM)
-    return beaten is None or clock.now() - beaten >= timedelta(seconds=LOST_SECONDS)
+    return tickets.claimant(prefix) == owner and tickets.silent(prefix, clock.now())
 
 
 @contextmanager
