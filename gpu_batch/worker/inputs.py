@@ -1,9 +1,10 @@
-"""Fetching the photos of a scene or a LoRA to the scratch folder."""
+"""Fetching what an order works on to the scratch folder: the photos of a scene or a LoRA, the adapters of an image."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from snapforge.contracts.manifest import ImageWork, Photo, Work
+from worker.adapters import AdapterCache, fetch_adapters
 from worker.errors import InputError
 from worker.storage import Missing, Storage, split
 
@@ -11,13 +12,15 @@ _AT_ONCE = 8
 
 
 def fetch(storage: Storage, work: Work, folder: Path) -> None:
-    """Download the work's photos to `folder/photos/<index:03d>.<ext>`; an image job has none.
+    """Download the work's photos to `folder/photos/<index:03d>.<ext>`, its adapters to where `worker.adapters` says.
 
     Whether they are pictures is for the stages to say: one bad photo of many need not fail the job.
 
-    Raises InputError `photo_missing` where a photo is gone, TransientError where S3 cannot be reached.
+    Raises InputError `photo_missing` or `lora_gone` where something is gone, BugError `lora_damaged`, TransientError
+    where S3 cannot be reached.
     """
     if isinstance(work, ImageWork):
+        fetch_adapters(AdapterCache(storage, folder / "fetched"), work, folder)
         return
     photos = folder / "photos"
     photos.mkdir()

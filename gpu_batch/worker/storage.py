@@ -113,6 +113,18 @@ class Storage:
             return True
         raise AssertionError
 
+    def exists(self, uri: str) -> bool:
+        """Whether there is an object at the address."""
+        bucket, key = split(uri)
+        try:
+            self._s3.head_object(Bucket=bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            meaning = explain(error, uri)
+            if isinstance(meaning, Missing):
+                return False
+            raise meaning from error
+        return True
+
     def download(self, uri: str, to: Path) -> None:
         """Bring an object to the file `to`, checked by size and S3's checksum; a torn transfer is tried again."""
         bucket, key = split(uri)

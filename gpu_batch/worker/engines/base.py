@@ -18,6 +18,19 @@ more, which leave the batch then and there; may raise to stop the drawing of all
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """A LoRA adapter's file on this machine, and how strongly it shall work (0: not at all).
+
+    `name` is for messages; equal `sha256` is equal content.
+    """
+
+    name: str
+    sha256: str
+    path: Path
+    weight: float
+
+
+@dataclass(frozen=True)
 class Drawing:
     """What one picture shall be. Sizes in pixels, multiples of 16."""
 
@@ -27,6 +40,7 @@ class Drawing:
     height: int
     steps: int
     guidance: float
+    adapters: tuple[Adapter, ...] = ()
 
 
 class ImageEngine(Protocol):
@@ -40,8 +54,11 @@ class ImageEngine(Protocol):
     def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:
         """The pictures as `PIL.Image.Image` in RGB, None for those that left on the way.
 
-        The drawings differ in their prompts alone. Equal calls give equal bytes; a picture's noise comes from its own
-        seed, and its neighbours change it by no more than the last bits of floating point (a grey level).
+        The drawings differ in their prompts alone (adapters may be other files of equal content). Equal calls give equal
+        bytes; a picture's noise comes from its own seed, and its neighbours change it by no more than the last bits of
+        floating point (a grey level).
+
+        Raises InputError where this model cannot use the adapters; later drawings are none the worse for it.
         """
         ...
 

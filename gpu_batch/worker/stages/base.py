@@ -23,7 +23,8 @@ class Context(Protocol):
 
     manifest: Manifest
     folder: Path
-    """Scratch folder, empty at each entry. The photos of a scene lie in `photos/<index:03d>.<ext>`."""
+    """Scratch folder, at each entry empty but for what the frame fetched: photos in `photos/<index:03d>.<ext>`, LoRA
+    adapters where `worker.adapters` says."""
     state: dict[str, Any]
     """Small JSON-able facts that later stages need; saved with every checkpoint, back after a re-entry."""
     quality: SceneQuality | None

@@ -41,7 +41,8 @@ class Sheet:
 class Drawing:
     """Draws micro-batches. `kept` gets each picture, `failed` each order that ends without.
 
-    `room` is how many pictures of a key fit at once: the setting, less where memory did not suffice.
+    `room` is how many pictures of a key fit at once: the setting, less where memory did not suffice (whatever the
+    adapters: they are small beside what a picture needs).
     """
 
     stop: Stopping
@@ -52,7 +53,7 @@ class Drawing:
 
     def room(self, key: Key) -> int:
         """Most pictures of this key at once."""
-        return self._rooms.get(key, self.micro_batch)
+        return self._rooms.get(key.plain, self.micro_batch)
 
     def run(self, engine: ImageEngine, sheets: Sequence[Sheet]) -> None:
         """Draw pictures of one key. Raises Interrupted, or GpuBrokenError; nothing else."""
@@ -79,7 +80,7 @@ class Drawing:
             return
         part = 1
         if isinstance(error, OutOfMemory):
-            part = self._rooms[sheets[0].order.key] = len(sheets) // 2
+            part = self._rooms[sheets[0].order.key.plain] = len(sheets) // 2
         _logger.warning(
             "a micro-batch is drawn again in parts", extra={"error": str(error), "pictures": len(sheets), "part": part}
         )

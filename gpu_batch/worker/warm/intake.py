@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from snapforge.contracts.base import CONTRACT
 from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM, LOST_SECONDS, Ticket
+from worker.adapters import AdapterCache, fetch_adapters
 from worker.attempt import Attempt
 from worker.errors import BadManifest, Canceled, WorkerError, WorkerLost, explain
 from worker.kinds import Kind
@@ -22,7 +23,7 @@ from worker.progress import Reporter, Sender
 from worker.signals import Stopping
 from worker.stages.image import draw
 from worker.storage import Missing, Storage
-from worker.warm.order import Order, prefix_of
+from worker.warm.order import Order, image_work, prefix_of
 from worker.warm.queues import Message, Queues
 from worker.warm.settings import Settings
 from worker.workspace import claim
@@ -83,6 +84,7 @@ class Intake:
         *,
         folder: Path,
         kind: Kind,
+        adapters: AdapterCache,
         sqs: Any,
         failed: Callable[[Order, WorkerError], None],
     ) -> None:
@@ -93,6 +95,7 @@ class Intake:
         self._stop = stop
         self._folder = folder
         self._kind = kind
+        self._adapters = adapters
         self._sqs = sqs
         self._failed = failed
 
@@ -147,7 +150,7 @@ class Intake:
         return True
 
     def _begin(self, order: Order, *, again: bool) -> None:
-        """Set the attempt up: reporter, folder, what earlier entries kept, the first beat, a last look for a cancel."""
+        """Set the attempt up: reporter, folder, first beat, last look for a cancel, what earlier entries kept, adapters."""
         sender = Sender.of(order.manifest, self._settings.batch_job_id)
         order.reporter = Reporter(order.manifest.reports_queue_url, sender, self._sqs)
         folder = self._folder / f"{order.ticket.job_id}-{order.ticket.run}-{order.ticket.attempt}"
@@ -168,6 +171,8 @@ class Intake:
         attempt.begin("fetch")
         draw.all_drawn(attempt)
         order.expect(draw.missing(attempt))
+        if order.missing:
+            fetch_adapters(self._adapters, image_work(order.manifest), attempt.folder)
 
     def _find_out(self, order: Order) -> None:
         """What to do with a ticket whose attempt another worker claimed, or ended."""

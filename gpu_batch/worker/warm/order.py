@@ -2,11 +2,12 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from snapforge.contracts.manifest import ImageWork, Manifest
 from snapforge.contracts.tickets import Ticket
+from worker.adapters import working
 from worker.attempt import Attempt
 from worker.errors import BugError, Canceled, DeadlineError, WorkerError
 from worker.progress import Reporter
@@ -24,15 +25,20 @@ class Key:
     height: int
     steps: int
     guidance: float
-    adapters: tuple[object, ...]
+    adapters: tuple[tuple[str, float], ...]
+    """(sha256, weight) of the LoRA adapters that work."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Key":
         """Raises BugError where the manifest is no image's."""
         work = image_work(manifest)
-        return cls(
-            work.model, manifest.reduced, work.width, work.height, work.steps, work.guidance, tuple(work.adapters)
-        )
+        adapters = tuple((ref.sha256, ref.weight) for ref in working(work))
+        return cls(work.model, manifest.reduced, work.width, work.height, work.steps, work.guidance, adapters)
+
+    @property
+    def plain(self) -> "Key":
+        """The same without adapters: what decides how much memory a picture needs."""
+        return replace(self, adapters=())
 
 
 def image_work(manifest: Manifest) -> ImageWork:

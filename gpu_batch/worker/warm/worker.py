@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+from worker.adapters import AdapterCache
 from worker.engines.base import ImageEngine
 from worker.errors import DeadlineError, Exit, Interrupted, WorkerError, explain
 from worker.kinds import KINDS, Kind
@@ -81,7 +82,8 @@ class WarmWorker:
         self._drawing = Drawing(self._stop, settings.micro_batch, self._finishing.keep, self._failed)
         self._intake = Intake(
             settings, self._storage, self._queues, self._hand, self._stop,
-            folder=folder, kind=self._kind, sqs=reports_client(), failed=self._failed,
+            folder=folder, kind=self._kind, adapters=AdapterCache(self._storage, folder / "adapters"),
+            sqs=reports_client(), failed=self._failed,
         )  # fmt: skip
         self._threads = ThreadPoolExecutor(_INTAKE_THREADS, "intake")
         self._turn = 0

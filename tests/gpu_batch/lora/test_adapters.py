@@ -10,6 +10,7 @@ import pytest
 
 from tests.gpu_batch.lora.trained import Trained
 from worker.engines.image.adapters import Adapter, Adapters
+from worker.engines.image.adapters.fixed import reserve
 from worker.engines.lora import base_model
 from worker.errors import InputError
 
@@ -33,7 +34,9 @@ class Drawer:
 
     def __init__(self, model: Path, *, compiled: bool = False) -> None:
         self.pipeline = base_model.load(model, "cpu", only="all")
-        self.adapters = Adapters(self.pipeline, compiled=compiled)
+        if compiled:
+            reserve(self.pipeline)
+        self.adapters = Adapters(self.pipeline)
 
     def draw(self, wanted: Sequence[Adapter]) -> npt.NDArray[np.uint8]:
         """A picture with these adapters."""

@@ -55,7 +55,7 @@ class TestAdapterFile:
         path.write_bytes(b"not this")
         with pytest.raises(InputError, match="cannot be read") as refused:
             adapter.read_header(path)
-        assert refused.value.code == "adapter_unreadable"
+        assert refused.value.code == "lora_unreadable"
 
     def test_an_adapter_of_another_family_or_width_is_refused(self, trained: Trained) -> None:
         header = adapter.read_header(trained.path)

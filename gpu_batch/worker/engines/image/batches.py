@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from worker.engines.base import Drawing, OnStep
+from worker.engines.image.adapters import Adapters
 
 Text = tuple[Any, ...]
 """What the text encoders made of one prompt: tensors without a batch dimension."""
@@ -64,6 +65,7 @@ class Batches:
         self.name = family.name
         self.notes = notes
         self._family = family
+        self._adapters = Adapters(family.pipeline)
         self._texts: OrderedDict[str, Text] = OrderedDict()
 
     @property
@@ -79,6 +81,8 @@ class Batches:
         """The pictures, as `worker.engines.base.ImageEngine.draw` says."""
         import torch
 
+        # Outside of inference mode: weights that were made in it could never be exchanged in place.
+        self._adapters.use(drawings[0].adapters)
         with torch.inference_mode():
             try:
                 return self._draw(drawings, [torch.Generator("cpu").manual_seed(seed) for seed in seeds], on_step)

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from worker.engines.base import Device
+from worker.engines.image.adapters.fixed import reserve
 from worker.errors import BugError
+
+_GRAPHS = 32
+"""Most versions of a compiled block before torch gives up; its own limit is 8."""
 
 
 @dataclass(frozen=True)
@@ -68,5 +72,9 @@ class Levers:
         if self.channels_last:
             pipeline.vae.to(memory_format=torch.channels_last)
         if self.compile:
+            # A compiled graph keeps the layers that it was made of: places for adapters come first.
+            reserve(pipeline)
+            # One graph each for no adapter and for one to four, for one picture and for several.
+            torch._dynamo.config.recompile_limit = _GRAPHS
             # The cache decides by values: its branch cannot be part of one graph.
             transformer.compile_repeated_blocks(fullgraph=not self.step_cache, dynamic=True)

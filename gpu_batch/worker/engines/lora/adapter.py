@@ -10,6 +10,8 @@ from snapforge.contracts.adapters import MAX_RANK, Family
 from worker.errors import InputError
 
 _HEADER = "snapforge"
+PREFIX = "transformer."
+"""Of the tensors' names: `transformer.<layer>.lora_A.weight` (rank, in) and `….lora_B.weight` (out, rank)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def write(path: Path, pipeline_class: Any, transformer: Any, header: Header) -> 
 
 
 def read_header(path: Path) -> Header:
-    """The header of an adapter. Raises InputError `adapter_unreadable` for any other file."""
+    """The header of an adapter. Raises InputError `lora_unreadable` for any other file."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -55,13 +57,13 @@ def read_header(path: Path) -> Header:
             header = Header(**json.loads((opened.metadata() or {})[_HEADER]))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            "adapter_unreadable",
+            "lora_unreadable",
             f"The LoRA's file cannot be read: {error}",
             "Train the LoRA again, or leave it out of the order.",
         ) from error
     if not 1 <= header.rank <= MAX_RANK:
         raise InputError(
-            "adapter_rank",
+            "lora_rank",
             f"The LoRA has rank {header.rank}; {MAX_RANK} is the highest.",
             "Train it with a lower rank.",
         )
@@ -74,11 +76,32 @@ def transformer_width(transformer: Any) -> int:
 
 
 def check_fits(header: Header, family: str, width: int, name: str) -> None:
-    """Raise InputError where an adapter was trained for another kind of model."""
+    """Raise InputError `lora_does_not_fit` where an adapter was trained for another kind of model."""
     if (header.family, header.width) != (family, width):
-        raise InputError(
-            "adapter_of_another_model",
+        raise _does_not_fit(
             f"The LoRA {name} was trained for a {header.family} model of width {header.width}; "
-            f"this is a {family} model of width {width}.",
-            "Order the model that the LoRA was trained on, or train it on this one.",
+            f"this is a {family} model of width {width}."
         )
+
+
+def check_layers(path: Path, transformer: Any, name: str) -> None:
+    """Raise InputError `lora_does_not_fit` where a layer of an adapter is none of the model's, or of another size."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as opened:
+        for key in opened.keys():  # noqa: SIM118 - not a dict
+            layer, _, side = key.removeprefix(PREFIX).rpartition(".lora_")
+            rows, columns = opened.get_slice(key).get_shape()
+            try:
+                linear = transformer.get_submodule(layer)
+                fits = columns == linear.in_features if side == "A.weight" else rows == linear.out_features
+            except AttributeError:
+                fits = False
+            if not fits:
+                raise _does_not_fit(f"The LoRA {name} was trained for a model of other layers: {layer} is not in this.")
+
+
+def _does_not_fit(message: str) -> InputError:
+    return InputError(
+        "lora_does_not_fit", message, "Order the model that the LoRA was trained on, or train it on this one."
+    )

@@ -133,9 +133,14 @@ _FAMILIES: dict[str, Family] = {
 """By the pipeline class that the model's index names."""
 
 
+def find_family(pipeline_class: str) -> Family | None:
+    """The family of a model; None where models of this class know no adapters."""
+    return _FAMILIES.get(pipeline_class)
+
+
 def family_of(pipeline_class: str) -> Family:
     """The family of a model. Raises InputError where none of its adapters can be trained."""
-    family = _FAMILIES.get(pipeline_class)
+    family = find_family(pipeline_class)
     if family is None:
         raise InputError(
             "model_not_trainable",

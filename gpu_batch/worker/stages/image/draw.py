@@ -11,7 +11,7 @@ from worker.errors import BugError
 from worker.stages.base import Context
 from worker.stages.image import finish
 from worker.stages.image.load import engine_of
-from worker.stages.image.work import image_work, pictures
+from worker.stages.image.work import adapters, image_work, pictures
 
 
 def all_drawn(context: Context) -> bool:
@@ -29,7 +29,9 @@ def missing(context: Context) -> list[int]:
 def wish(context: Context) -> Drawing:
     """What all pictures of the job shall be; picture i is drawn with seed `seed + i`."""
     work = image_work(context)
-    return Drawing(work.prompt, work.negative_prompt, work.width, work.height, work.steps, work.guidance)
+    return Drawing(
+        work.prompt, work.negative_prompt, work.width, work.height, work.steps, work.guidance, adapters(context)
+    )
 
 
 def introduce(context: Context, engine: ImageEngine) -> None:

@@ -1,8 +1,10 @@
-"""What the image stages share: the typed work order, and the names of pictures."""
+"""What the image stages share: the typed work order, its adapters, and the names of pictures."""
 
 from pathlib import Path
 
 from snapforge.contracts.manifest import ImageWork
+from worker.adapters import name_of, path_of, working
+from worker.engines.base import Adapter
 from worker.errors import BugError
 from worker.stages.base import Context
 
@@ -12,6 +14,14 @@ def image_work(context: Context) -> ImageWork:
     if not isinstance(context.work, ImageWork):
         raise BugError("wrong_kind", f"An image stage was given {context.work.kind} work.")
     return context.work
+
+
+def adapters(context: Context) -> tuple[Adapter, ...]:
+    """The LoRA adapters of the job, as files that the frame has fetched."""
+    return tuple(
+        Adapter(name_of(ref), ref.sha256, path_of(ref, context.folder), ref.weight)
+        for ref in working(image_work(context))
+    )
 
 
 def picture_name(index: int) -> str:

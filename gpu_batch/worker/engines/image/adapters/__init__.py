@@ -1,5 +1,6 @@
 """LoRA adapters of a loaded pipeline: put in, blended, swapped and taken out again."""
 
-from worker.engines.image.adapters.use import Adapter, Adapters
+from worker.engines.base import Adapter
+from worker.engines.image.adapters.use import Adapters
 
 __all__ = ["Adapter", "Adapters"]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from snapforge.contracts.adapters import MAX_BLENDED
-from worker.engines.image.adapters.use import Adapter, load
+from worker.engines.base import Adapter
+from worker.engines.image.adapters.use import several
 
 
 class LooseRack:
@@ -21,7 +22,7 @@ class LooseRack:
         for adapter in wanted:
             if adapter.sha256 not in self._kept:
                 self._make_room(needed)
-                load(self._pipeline, adapter, adapter.sha256, in_place=False)
+                self._load(adapter)
             else:
                 self._kept.remove(adapter.sha256)
             self._kept.append(adapter.sha256)
@@ -32,6 +33,16 @@ class LooseRack:
         """Make none work."""
         if self._kept:
             self._pipeline.disable_lora()
+
+    def _load(self, adapter: Adapter) -> None:
+        with several():
+            self._pipeline.load_lora_weights(
+                adapter.path.parent,
+                weight_name=adapter.path.name,
+                adapter_name=adapter.sha256,
+                local_files_only=True,
+                use_safetensors=True,
+            )
 
     def _make_room(self, needed: set[str]) -> None:
         if len(self._kept) < MAX_BLENDED:
