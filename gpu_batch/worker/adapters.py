@@ -1,5 +1,6 @@
 """LoRA adapters on this machine: fetched from S3 once, kept by content in a bounded folder, linked to attempts."""
 
+import logging
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -10,6 +11,7 @@ from worker.errors import BugError, InputError
 from worker.storage import Missing, Storage
 from worker.tools import sha256
 
+_logger = logging.getLogger(__name__)
 MOST_BYTES = 8 << 30
 """Some thirty adapters of FLUX.1 at the highest rank."""
 
@@ -36,8 +38,9 @@ class AdapterCache:
         Raises InputError `lora_gone` where S3 does not have it any more, though it be here: deleted is deleted;
         BugError `lora_damaged` where S3 has another content; TransientError where S3 cannot be reached.
         """
+        exists = self._storage.exists(ref.uri)
         with self._lock:
-            if not self._storage.exists(ref.uri):
+            if not exists:
                 self._drop(ref.sha256)
                 raise _gone(ref)
             if ref.sha256 not in self._sizes:
@@ -53,9 +56,10 @@ class AdapterCache:
             self._storage.download(ref.uri, arriving)
             if (found := sha256(arriving)) != ref.sha256:
                 raise BugError("lora_damaged", f"The LoRA {name_of(ref)} has sha256 {found}, not {ref.sha256}.")
-            self._sizes[ref.sha256] = arriving.stat().st_size
             # Named by what was found in it: the order's word is never a path.
             arriving.replace(self._folder / found)
+            size = self._sizes[found] = (self._folder / found).stat().st_size
+            _logger.info("adapter", extra={"lora": ref.id, "version": ref.version, "bytes": size})
         except Missing as error:
             raise _gone(ref) from error
         finally:

@@ -54,9 +54,9 @@ class ImageEngine(Protocol):
     def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:
         """The pictures as `PIL.Image.Image` in RGB, None for those that left on the way.
 
-        The drawings differ in their prompts alone (adapters may be other files of equal content). Equal calls give equal
-        bytes; a picture's noise comes from its own seed, and its neighbours change it by no more than the last bits of
-        floating point (a grey level).
+        The drawings differ in their prompts alone (adapters may be other files of equal content). Equal calls give
+        equal bytes; a picture's noise comes from its own seed, and its neighbours change it by no more than the last
+        bits of floating point (a grey level).
 
         Raises InputError where this model cannot use the adapters; later drawings are none the worse for it.
         """

@@ -150,7 +150,7 @@ class Intake:
         return True
 
     def _begin(self, order: Order, *, again: bool) -> None:
-        """Set the attempt up: reporter, folder, first beat, last look for a cancel, what earlier entries kept, adapters."""
+        """Set the attempt up: reporter, folder, beat, a last look for a cancel, what earlier entries kept, adapters."""
         sender = Sender.of(order.manifest, self._settings.batch_job_id)
         order.reporter = Reporter(order.manifest.reports_queue_url, sender, self._sqs)
         folder = self._folder / f"{order.ticket.job_id}-{order.ticket.run}-{order.ticket.attempt}"

@@ -38,7 +38,9 @@ class ToyEngine:
         return ("no negatives",) if drawing.negative_prompt else ()
 
     def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:
-        _logger.info("draws", extra={"seeds": list(seeds), "prompts": [drawing.prompt for drawing in drawings]})
+        adapters = [(adapter.path.read_text(), adapter.weight) for adapter in drawings[0].adapters]
+        prompts = [drawing.prompt for drawing in drawings]
+        _logger.info("draws", extra={"seeds": list(seeds), "prompts": prompts, "adapters": adapters})
         steps = drawings[0].steps
         gone: set[int] = set()
         for step in range(steps):
