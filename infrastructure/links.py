@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 FOLDER = Path(".aws-sam/links")
 EDGE_REGION = "us-east-1"
-APIS = ("IdentityApi", "AssetsApi", "BillingApi", "JobsApi", "AdminApi")
+APIS = ("IdentityApi", "AssetsApi", "BillingApi", "JobsApi", "LorasApi", "AdminApi")
 
 
 def main() -> None:

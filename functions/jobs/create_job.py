@@ -8,6 +8,7 @@ from snapforge.billing import errors as billing_errors
 from snapforge.http import Body, IdempotencyKey, Permission, Principal, Reply, created, endpoint
 from snapforge.jobs import errors, service
 from snapforge.jobs.schemas import Job, JobCreate
+from snapforge.loras import errors as loras_errors
 
 
 @endpoint(
@@ -24,10 +25,15 @@ from snapforge.jobs.schemas import Job, JobCreate
         assets_errors.CaptureNotFound,
         assets_errors.CaptureNotReady,
         errors.CaptureNotUsable,
+        loras_errors.LoraNotFound,
+        loras_errors.LoraDeleted,
+        loras_errors.LoraNotReady,
+        loras_errors.LoraInTraining,
+        errors.LoraDoesNotFit,
         KeyReused,
     ),
 )
 def handler(principal: Principal, body: Body[JobCreate], key: IdempotencyKey) -> Annotated[Reply, Job]:
-    """Order pictures or a model. Credits are held now, and captured when it succeeds; a failure costs nothing."""
+    """Order pictures, a model or a LoRA. Credits are held now, and captured if it succeeds; a failure is free."""
     job = service.create_job(principal, body, key)
     return created(job, at=f"/v1/jobs/{job.id}")

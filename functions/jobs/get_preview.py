@@ -6,12 +6,22 @@ from snapforge.assets import errors as assets_errors
 from snapforge.http import Permission, Principal, Reply, accepted, endpoint, reply
 from snapforge.jobs import errors, service
 from snapforge.jobs.schemas import Preview
+from snapforge.loras import errors as loras_errors
 
 
 @endpoint(
     "GET /v1/jobs/previews/{preview_id}",
     permission=Permission.jobs_read,
-    raises=(errors.PreviewNotFound, assets_errors.CaptureNotFound),
+    raises=(
+        errors.PreviewNotFound,
+        errors.PromptRefused,
+        errors.ModerationUnavailable,
+        errors.ModelNotOffered,
+        assets_errors.CaptureNotFound,
+        loras_errors.LoraNotFound,
+        loras_errors.LoraDeleted,
+        loras_errors.LoraInTraining,
+    ),
     also=(202,),
 )
 def handler(principal: Principal, preview_id: str) -> Annotated[Reply, Preview]:

@@ -6,12 +6,23 @@ from snapforge.assets import errors as assets_errors
 from snapforge.http import Body, Permission, Principal, Reply, accepted, endpoint, reply
 from snapforge.jobs import errors, service
 from snapforge.jobs.schemas import Preview, PreviewCreate
+from snapforge.loras import errors as loras_errors
 
 
 @endpoint(
     "POST /v1/jobs/preview",
     permission=Permission.jobs_create,
-    raises=(errors.ModelNotOffered, errors.PromptRefused, errors.ModerationUnavailable, assets_errors.CaptureNotFound),
+    raises=(
+        errors.ModelNotOffered,
+        errors.PromptRefused,
+        errors.ModerationUnavailable,
+        assets_errors.CaptureNotFound,
+        loras_errors.LoraNotFound,
+        loras_errors.LoraDeleted,
+        loras_errors.LoraNotReady,
+        loras_errors.LoraInTraining,
+        errors.LoraDoesNotFit,
+    ),
     also=(202,),
 )
 def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply, Preview]:

@@ -6,6 +6,7 @@ from snapforge.billing import errors as billing_errors
 from snapforge.http import IdempotencyKey, Permission, Principal, endpoint
 from snapforge.jobs import errors, service
 from snapforge.jobs.schemas import Job
+from snapforge.loras import errors as loras_errors
 
 
 @endpoint(
@@ -18,6 +19,9 @@ from snapforge.jobs.schemas import Job
         billing_errors.InsufficientCredits,
         billing_errors.AccountInDebt,
         assets_errors.CaptureNotReady,
+        loras_errors.LoraNotFound,
+        loras_errors.LoraDeleted,
+        loras_errors.LoraInTraining,
         KeyReused,
     ),
 )

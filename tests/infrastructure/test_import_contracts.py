@@ -21,6 +21,7 @@ SEEDS = {
     "identity-store": ("snapforge/http/answer.py", "import snapforge.identity.store"),
     "assets-store": ("snapforge/jobs/service.py", "import snapforge.assets.store"),
     "billing-store": ("snapforge/jobs/service.py", "import snapforge.billing.store"),
+    "loras-store": ("snapforge/jobs/service.py", "import snapforge.loras.store"),
     "jobs-store": ("snapforge/notifications/service.py", "import snapforge.jobs.store"),
     "worker": ("worker/progress.py", "import snapforge.billing.domain"),
     "torch": ("worker/workspace.py", "import torch"),

@@ -1,4 +1,4 @@
-"""`python -m training.demo`: render, set the encoder, train decoder and transformer side by side, score, record.
+"""`python -m training.demo`: render, set the encoder, train decoder and transformer, score, record.
 
 Cut off, it leaves a usable transformer of at most four minutes before in the work folder; the pictures stay there too.
 """
@@ -14,14 +14,12 @@ from pathlib import Path
 def main() -> None:
     """Parse, and do it all."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # Two trainings share the cores: threads that wait must not spin.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = argparse.ArgumentParser(prog="python -m training.demo", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="of training; rendering and scoring take ten more")
     parser.add_argument("--out", type=Path, required=True, help="the model's folder")
     parser.add_argument("--work", type=Path, default=Path(".local/demo-model"), help="what is kept between runs")
     parser.add_argument("--pictures", type=int, default=10000)
-    parser.add_argument("--threads", type=int, default=2, help="for the transformer; the decoder takes one")
+    parser.add_argument("--threads", type=int, default=2, help="of the training")
     parser.add_argument("--score-only", action="store_true", help="measure and record the model that stands in `out`")
     wanted = parser.parse_args()
 

@@ -3,7 +3,7 @@
 A latent pixel holds the leading principal components of an 8 x 8 patch, found level by level (2 x 2, 4 x 4, 8 x 8). All
 residual branches are zero; what is left of the encoder is its convolutions, one group norm and one SiLU. The norm is
 held constant by a pair of large opposite channels in each group, and `silu(x) - silu(-x) = x` undoes the SiLU.
-So the latents stand before any training: transformer and decoder can be trained side by side.
+So the latents stand before any training, and none of it is spent on them.
 """
 
 from collections.abc import Sequence

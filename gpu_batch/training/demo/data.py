@@ -10,7 +10,7 @@ from training.demo.pictures import Picture, Scene, random_scene, render, views
 FORMATS = ((128, 128), (160, 96), (96, 160))
 """Width and height. Half of the pictures are square."""
 _SHARES = (0.5, 0.25, 0.25)
-_TURNS = 24
+_TURNS = 8
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The untrained parts beside the VAE, and the whole as a FluxPipeline."""
 
+import shutil
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,8 @@ class Size:
     text_layers: int = 2
 
 
+SHIFT = 3.0
+"""Moves the steps towards noise, where few tokens of large parts decide on shape and colour (SD3's resolution shift)."""
 TINY = Size(heads=2, head=16, double=1, single=1, text=32, text_layers=1)
 """For tests of the training itself."""
 
@@ -71,7 +74,7 @@ def new_pipeline(vae: Any, size: Size, folder: Path, seed: int) -> Any:
     )
     _start_as_identity(transformer)
     return diffusers.FluxPipeline(
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=SHIFT),
         vae=vae,
         text_encoder=CLIPTextModel(clip),
         tokenizer=tokenizer,
@@ -89,6 +92,16 @@ def _start_as_identity(transformer: Any) -> None:
     for layer in [*gates, transformer.proj_out]:
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
+
+
+def compile_blocks(pipeline: Any) -> None:
+    """Compile the transformer's blocks where a C++ compiler is at hand: a quarter less time for a step."""
+    if shutil.which("g++") is None:
+        return
+    # Each format's number of tokens is a graph of its own, forward with and without gradients.
+    torch._dynamo.config.recompile_limit = 64
+    for block in [*pipeline.transformer.transformer_blocks, *pipeline.transformer.single_transformer_blocks]:
+        block.compile(dynamic=False)
 
 
 def save(pipeline: Any, weights: dict[str, dict[str, torch.Tensor]], folder: Path) -> None:

@@ -1,12 +1,10 @@
 """The whole run: what is made in which order, and what is kept where.
 
-The encoder is set before any training, so latents stand at once and decoder and transformer are trained side by side,
-in a process each.
+The encoder is set before any training. Then the decoder is trained, then the transformer, then its guidance, each on
+all cores: side by side they would wait for each other's threads.
 """
 
 import json
-import multiprocessing
-import os
 import pickle
 import shutil
 import time
@@ -20,23 +18,24 @@ import torch
 from training.demo.budget import Budget
 from training.demo.codec import latents_of, set_encoder
 from training.demo.data import Part, parts
-from training.demo.model import Size, new_pipeline, save
+from training.demo.model import Size, compile_blocks, new_pipeline, save
 from training.demo.record import sheet, write_record
 from training.demo.score import fit_checker, load, whole_score
-from training.demo.train import PARTS, Latents, fixed_loss, scaled, train
+from training.demo.train import PARTS, Latents, fixed_loss, guide, scaled, train
 from training.demo.vae import Told, new_vae, quality, train_decoder
 from training.demo.words import held_out, seen_pairs
 
 SEED = 1
-_DECODER_SHARE = 0.9
-"""Of the time: the decoder is done before the transformer."""
+_DECODER_SHARE = 0.15
+_GUIDANCE_SHARE = 0.12
+"""Of the time; the rest is the transformer's."""
 _CHECKER_PICTURES = 2000
 _VAE_FILE = "vae.pt"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Folders, seconds of training, how many pictures, and the transformer's threads."""
+    """Folders, seconds of training, how many pictures, and threads."""
 
     out: Path
     work: Path
@@ -46,20 +45,17 @@ class Plan:
 
 
 def train_all(plan: Plan, told: Told) -> None:
-    """Render, train both, and put the model into `plan.out`."""
+    """Render, train, and put the model into `plan.out`."""
+    torch.set_num_threads(plan.threads)
     plan.work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    rendered(plan)
+    pictures = rendered(plan)
     told(f"{plan.pictures} pictures rendered in {time.monotonic() - began:.0f} s")
-    context = multiprocessing.get_context("spawn")
-    decoder = context.Process(target=decode_part, args=(plan, told))
-    decoder.start()
-    try:
-        draw_part(plan, told)
-    finally:
-        decoder.join()
-    if decoder.exitcode != 0:
-        raise RuntimeError(f"the decoder's training ended with {decoder.exitcode}: see its lines above")
+    vae = new_vae(SEED).eval()
+    set_encoder(vae, pictures)
+    latents = [latents_of(vae, part) for part in pictures]
+    train_code(plan, vae, pictures, latents, told)
+    train_drawing(plan, vae, pictures, latents, told)
     join_parts(plan)
 
 
@@ -72,12 +68,8 @@ def rendered(plan: Plan) -> Sequence[Part]:
     return made
 
 
-def decode_part(plan: Plan, told: Told) -> None:
+def train_code(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence[torch.Tensor], told: Told) -> None:
     """Train the decoder; leaves the VAE and its numbers in the work folder."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    torch.set_num_threads(1)
-    vae, pictures = _coded(plan)
-    latents = [latents_of(vae, part) for part in pictures]
     began = time.monotonic()
     losses = train_decoder(vae.train(), pictures, latents, Budget(plan.seconds * _DECODER_SHARE), SEED, told)
     seconds = round(time.monotonic() - began)
@@ -87,20 +79,24 @@ def decode_part(plan: Plan, told: Told) -> None:
     (plan.work / "decoder.json").write_text(json.dumps(found))
 
 
-def draw_part(plan: Plan, told: Told) -> None:
-    """Train transformer and text encoders; leaves a pipeline without a decoder and its numbers in the work folder."""
-    torch.set_num_threads(plan.threads)
-    vae, pictures = _coded(plan)
-    data = [Latents(scaled(vae, latents_of(vae, part)), part.scenes) for part in pictures]
+def train_drawing(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence[torch.Tensor], told: Told) -> None:
+    """Train transformer and text encoders; leaves the pipeline and its numbers in the work folder."""
+    data = [Latents(scaled(vae, some), part.scenes) for some, part in zip(latents, pictures, strict=True)]
     unseen = parts(128, held_out(), SEED + 1)[0]
     fixed = Latents(scaled(vae, latents_of(vae, unseen)), unseen.scenes)
     pipeline = new_pipeline(vae, Size(), plan.work / "tokens", SEED)
-    before, began = fixed_loss(pipeline, fixed, SEED), time.monotonic()
-    found = train(pipeline, data, Budget(plan.seconds), SEED, told, out=plan.work / "model")
-    found["seconds"] = round(time.monotonic() - began)
-    found["loss_on_fixed_noise_and_unseen_pairs"] = [before, fixed_loss(pipeline, fixed, SEED)]
+    compile_blocks(pipeline)
+    losses = [fixed_loss(pipeline, fixed, SEED)]
+    found = {}
+    phases = ((train, "flow_matching", 1 - _DECODER_SHARE - _GUIDANCE_SHARE), (guide, "guidance", _GUIDANCE_SHARE))
+    for phase, name, share in phases:
+        began = time.monotonic()
+        made = phase(pipeline, data, Budget(plan.seconds * share), SEED, told, out=plan.work / "model")
+        found[name] = made | {"seconds": round(time.monotonic() - began)}
+        losses.append(fixed_loss(pipeline, fixed, SEED))
     save(pipeline, {}, plan.work / "model")
-    (plan.work / "transformer.json").write_text(json.dumps(found))
+    numbers = found | {"loss_on_fixed_noise_and_unseen_pairs": losses}
+    (plan.work / "transformer.json").write_text(json.dumps(numbers))
 
 
 def join_parts(plan: Plan) -> None:
@@ -132,10 +128,3 @@ def measure(plan: Plan) -> dict[str, float]:
     sheet(pipeline, plan.out / "sheet.png", seed=SEED)
     write_record(plan.out, found)
     return {name: part["both"]["share"] for name, part in score.items()}
-
-
-def _coded(plan: Plan) -> tuple[Any, Sequence[Part]]:
-    pictures = rendered(plan)
-    vae = new_vae(SEED).eval()
-    set_encoder(vae, pictures)
-    return vae, pictures

@@ -2,11 +2,14 @@
 
 The pipeline walks sigma from 1 (noise) to 0 along straight lines, `(1 - sigma) * picture + sigma * noise`, and takes
 the transformer's answer for `noise - picture`; its timestep is sigma. See FlowMatchEulerDiscreteScheduler.
+
+Two phases, each with its budget: `train` on pictures and words, then `guide`, which teaches the model to answer at once
+as classifier-free guidance would (guidance distillation, Meng and others 2023): no second pass when it draws.
 """
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +19,20 @@ import torch
 from torch.nn.functional import mse_loss
 
 from training.demo.budget import Budget, cosine
-from training.demo.model import save
+from training.demo.model import SHIFT, save
+from training.demo.optimiser import Optimiser
 from training.demo.pictures import Scene
 from training.demo.vae import Told
 from training.demo.words import describe
 
 PARTS = ("transformer", "text_encoder", "text_encoder_2")
 """What is trained here."""
-_FIRST_RATE, _LAST_RATE = 1.5e-3, 3e-5
-_WARMUP = 60
+_WORDLESS = 0.1
+"""The share of pictures that are learnt without words: what guidance starts from."""
+_GUIDANCE = 2.0
+"""How far beyond the wordless answer the guided one lies: 1 is no guidance."""
+_GUIDED_RATE = 0.3
+"""Of the first learning rate, when guidance begins."""
 _CHECKPOINT_SECONDS = 240
 _MEMORY = 12
 """The averaged weights look back over about a twelfth of the training."""
@@ -32,10 +40,20 @@ _MEMORY = 12
 
 @dataclass(frozen=True)
 class Latents:
-    """Scaled latents of one format, (n, 8, h, w), and what they show."""
+    """Scaled latents of one format, (n, 16, h, w), and what they show."""
 
     values: torch.Tensor
     scenes: list[Scene]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some pictures to learn from: latents (n, 16, h, w), their prompts, as much noise, and n sigmas."""
+
+    latents: torch.Tensor
+    prompts: list[str]
+    noise: torch.Tensor
+    sigma: torch.Tensor
 
 
 def scaled(vae: Any, values: torch.Tensor) -> torch.Tensor:
@@ -44,22 +62,26 @@ def scaled(vae: Any, values: torch.Tensor) -> torch.Tensor:
     return shifted
 
 
-def flow_loss(pipeline: Any, latents: torch.Tensor, prompts: Sequence[str], noise: torch.Tensor,
-              sigma: torch.Tensor) -> torch.Tensor:  # fmt: skip
-    """The mean squared error of the predicted direction, for latents (n, 8, h, w), as much noise and n sigmas."""
-    count, channels, height, width = latents.shape
-    mixed = torch.lerp(latents, noise, sigma[:, None, None, None])
-    pack = pipeline._pack_latents
-    found = pipeline.transformer(
-        hidden_states=pack(mixed, count, channels, height, width),
-        timestep=sigma,
+def answer(pipeline: Any, batch: Batch, prompts: Sequence[str]) -> torch.Tensor:
+    """The transformer's packed answer (n, tokens, 64) to the batch's mixed latents under these prompts."""
+    count, channels, height, width = batch.latents.shape
+    mixed = torch.lerp(batch.latents, batch.noise, batch.sigma[:, None, None, None])
+    found: torch.Tensor = pipeline.transformer(
+        hidden_states=pipeline._pack_latents(mixed, count, channels, height, width),
+        timestep=batch.sigma,
         pooled_projections=_pooled(pipeline, prompts),
         encoder_hidden_states=_sequence(pipeline, prompts),
         txt_ids=torch.zeros(pipeline.tokenizer_2.model_max_length, 3),
         img_ids=pipeline._prepare_latent_image_ids(count, height // 2, width // 2, "cpu", torch.float32),
         return_dict=False,
     )[0]
-    return mse_loss(found, pack(noise - latents, count, channels, height, width))
+    return found
+
+
+def flow_loss(pipeline: Any, batch: Batch) -> torch.Tensor:
+    """The mean squared error of the predicted direction."""
+    direction = pipeline._pack_latents(batch.noise - batch.latents, *batch.latents.shape)
+    return mse_loss(answer(pipeline, batch, batch.prompts), direction)
 
 
 def _tokens(tokenizer: Any, prompts: Sequence[str]) -> torch.Tensor:
@@ -88,52 +110,86 @@ def fixed_loss(pipeline: Any, some: Latents, seed: int) -> float:
     count = min(64, len(some.scenes))
     prompts = [describe(scene, rng) for scene in some.scenes[:count]]
     noise = torch.randn(some.values[:count].shape, generator=dice)
-    return float(flow_loss(pipeline, some.values[:count], prompts, noise, torch.linspace(0.02, 0.98, count)))
+    return float(flow_loss(pipeline, Batch(some.values[:count], prompts, noise, torch.linspace(0.02, 0.98, count))))
 
 
 def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, told: Told, *, out: Path | None = None,
           batch: int = 32) -> dict[str, Any]:  # fmt: skip
     """Train within the budget; the learning rate falls along a cosine of what is used. Leaves the averaged weights in
-    the pipeline; returns steps, samples and losses. With `out`, a usable model is written there every few minutes.
+    the pipeline; returns steps, batch and losses. With `out`, a usable model is written there every few minutes.
     """
     rng = np.random.default_rng(seed)
+
+    def loss(some: Batch) -> torch.Tensor:
+        wordless = rng.random(batch) < _WORDLESS
+        prompts = ["" if without else prompt for prompt, without in zip(some.prompts, wordless, strict=True)]
+        return flow_loss(pipeline, Batch(some.latents, prompts, some.noise, some.sigma))
+
+    return _fit(pipeline, _batches(data, seed, batch), loss, budget, told, name="transformer", out=out)
+
+
+def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, told: Told, *, out: Path | None = None,
+          batch: int = 32) -> dict[str, Any]:  # fmt: skip
+    """Teach the trained pipeline its own guided answer, within the budget; returns as `train` does."""
+    teacher = copy.copy(pipeline)
+    for part in PARTS:
+        setattr(teacher, part, copy.deepcopy(getattr(pipeline, part)).requires_grad_(False))
+
+    def loss(some: Batch) -> torch.Tensor:
+        with torch.no_grad():
+            plain = answer(teacher, some, [""] * batch)
+            wanted = plain + _GUIDANCE * (answer(teacher, some, some.prompts) - plain)
+        return mse_loss(answer(pipeline, some, some.prompts), wanted)
+
+    batches = _batches(data, seed, batch)
+    return _fit(pipeline, batches, loss, budget, told, name="guidance", out=out, strength=_GUIDED_RATE)
+
+
+def _batches(data: Sequence[Latents], seed: int, size: int) -> Callable[[], Batch]:
+    """Batches of one format each, drawn from a seed. Sigmas are logit-normal, shifted as the scheduler shifts them."""
+    rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    weights = [parameter for part in PARTS for parameter in getattr(pipeline, part).parameters()]
-    optimiser = torch.optim.AdamW(weights, lr=_FIRST_RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    average = Average(pipeline)
     shares = np.array([len(some.scenes) for some in data], float)
+
+    def one() -> Batch:
+        some = data[int(rng.choice(len(data), p=shares / shares.sum()))]
+        chosen = rng.integers(len(some.scenes), size=size)
+        latents = some.values[torch.from_numpy(chosen)]
+        plain = torch.sigmoid(torch.randn(size))
+        sigma = SHIFT * plain / (1 + (SHIFT - 1) * plain)
+        return Batch(latents, [describe(some.scenes[i], rng) for i in chosen], torch.randn_like(latents), sigma)
+
+    return one
+
+
+def _fit(pipeline: Any, batches: Callable[[], Batch], loss_of: Callable[[Batch], torch.Tensor], budget: Budget,
+         told: Told, *, name: str, out: Path | None, strength: float = 1.0) -> dict[str, Any]:  # fmt: skip
+    optimiser = Optimiser([getattr(pipeline, part) for part in PARTS])
+    average = Average(pipeline)
     saved = time.monotonic()
     losses: list[float] = []
     recent: list[float] = []
-    step = 0
+    step, size = 0, 0
     while (used := budget.used(step)) < 1:
-        rate = cosine(_FIRST_RATE, _LAST_RATE, used)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / _WARMUP)
-        some = data[int(rng.choice(len(data), p=shares / shares.sum()))]
-        chosen = rng.integers(len(some.scenes), size=batch)
-        latents = some.values[torch.from_numpy(chosen)]
-        sigma = torch.sigmoid(torch.randn(batch))
-        prompts = [describe(some.scenes[index], rng) for index in chosen]
-        loss: Any = flow_loss(pipeline, latents, prompts, torch.randn_like(latents), sigma)
-        optimiser.zero_grad(set_to_none=True)
+        some = batches()
+        size = len(some.prompts)
+        loss: Any = loss_of(some)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
         step += 1
+        optimiser.step(strength * cosine(1.0, 0.02, used), step)
         average.take(pipeline, step)
         recent.append(float(loss.detach()))
         if step % 50 == 0:
             losses.append(round(sum(recent) / len(recent), 5))
             recent.clear()
-            told(f"transformer step {step}, {used:.0%} of its time: loss {losses[-1]:.4f}")
+            told(f"{name} step {step}, {used:.0%} of its time: loss {losses[-1]:.4f}")
         if out is not None and time.monotonic() - saved > _CHECKPOINT_SECONDS:
             save(pipeline, average.weights, out)
             saved = time.monotonic()
             told(f"checkpoint at step {step}")
     for part, values in average.weights.items():
         getattr(pipeline, part).load_state_dict(values)
-    return {"steps": step, "batch": batch, "losses": losses}
+    return {"steps": step, "batch": size, "losses": losses}
 
 
 class Average:

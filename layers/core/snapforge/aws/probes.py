@@ -6,7 +6,7 @@ from snapforge.aws import settings
 from snapforge.aws.clients import client
 from snapforge.aws.tables import connection
 
-TABLES = ("identity", "assets", "billing", "jobs", "notifications")
+TABLES = ("identity", "assets", "billing", "jobs", "loras", "notifications")
 
 
 def _tables() -> None:

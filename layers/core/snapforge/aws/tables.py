@@ -148,11 +148,9 @@ class Transaction:
 
     def check(self, row: type[Row], pk: str, sk: str, condition: Condition, *, failed: Failure) -> None:
         """Let the whole fail unless `condition` holds at a key that is not written."""
-        self._add(
-            "ConditionCheck",
-            row.get_operation_kwargs_from_class(pk, range_key=sk, condition=condition),
-            failed,
-        )
+        arguments: Item = row.get_operation_kwargs_from_class(pk, range_key=sk, condition=condition)
+        arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        self._add("ConditionCheck", arguments, failed)
 
     def _add(self, operation: str, arguments: Item, failed: Failure) -> None:
         if len(self._parts) == MAX_ITEMS:

@@ -1,8 +1,10 @@
 """GET /v1/catalogue: the catalogue, as far as this installation offers it."""
 
+from snapforge.contracts.adapters import MAX_BLENDED, MAX_PHOTOS, MIN_PHOTOS
 from snapforge.jobs import offers, schemas
-from snapforge.jobs.domain import pictures, pricing
+from snapforge.jobs.domain import pictures, pricing, trainings
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS, Range
+from snapforge.jobs.domain.catalogue.loras import LORA_BASES
 from snapforge.jobs.domain.catalogue.priorities import PRICE_FACTORS
 from snapforge.jobs.domain.catalogue.scenes import SCENE_PRESETS
 from snapforge.jobs.domain.catalogue.styles import STYLES
@@ -31,6 +33,7 @@ def catalogue() -> schemas.Catalogue:
         priorities=[schemas.PriorityOffer(id=name, price_factor=factor) for name, factor in PRICE_FACTORS.items()],
         most_prompt_characters=MAX_PROMPT,
         most_pictures=MAX_COUNT,
+        most_loras=MAX_BLENDED,
         credit=schemas.Money(amount=pricing.CREDIT.amount, currency=pricing.CREDIT.currency),
     )
 
@@ -49,9 +52,21 @@ def _model(name: str, offered: tuple[str, ...]) -> schemas.ModelOffer:
         steps=_choice(model.steps),
         guidance=_choice(model.guidance),
         negative_prompt=model.negative_prompt,
+        lora=_lora(name) if name in LORA_BASES else None,
         credits=pricing.price(usual).credits,
         predicted_seconds=pricing.predicted_seconds(usual),
         examples=list(model.examples),
+    )
+
+
+def _lora(name: str) -> schemas.LoraOffer:
+    usual = trainings.usual(name)
+    return schemas.LoraOffer(
+        least_photos=MIN_PHOTOS,
+        most_photos=MAX_PHOTOS,
+        steps=_choice(LORA_BASES[name].steps),
+        credits=pricing.price(usual).credits,
+        predicted_seconds=pricing.predicted_seconds(usual),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
 
 from snapforge.aws import tables
-from snapforge.jobs.attributes import Moment
+from snapforge.aws.attributes import Moment
 from snapforge.jobs.store import JobsRow
 
 

@@ -8,24 +8,28 @@ from snapforge.aws import outbox, tables
 from snapforge.billing import errors as billing_errors
 from snapforge.billing import service as billing
 from snapforge.contracts.reports import FailureCategory
-from snapforge.contracts.results import Result, ResultFile
-from snapforge.jobs import attempts, errors, events, ordering, schemas, store, view
+from snapforge.contracts.results import Result, ResultFile, Role
+from snapforge.jobs import adapters, attempts, errors, events, ordering, schemas, store, view
 from snapforge.jobs.attempts import prefix_uri
 from snapforge.jobs.domain import failures, life, receipts
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.domain.life import State
-from snapforge.jobs.domain.orders import ImageParameters
+from snapforge.jobs.domain.orders import Kind, LoraParameters
 from snapforge.jobs.domain.pricing import Price
 from snapforge.jobs.results import Delivered, Results
 from snapforge.jobs.store import JobRow, Outbox, ProgressRow
 from snapforge.jobs.workflow import Outcome, SettleAnswer, SettleCall
 from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Principal
+from snapforge.loras.service import Trained
+
+_PRODUCT: dict[Kind, Role] = {"image": "picture", "scene": "model_glb", "lora": "adapter"}
+"""The role of the files that are paid for."""
 
 
 @dataclass
 class _End:
-    """How a run ends. `files` lie below `prefix`, their copies at `keys`."""
+    """How a run ends. `files` lie below `prefix`, their copies at `keys`; `trained` is what a training left."""
 
     state: State
     failure: Failure | None = None
@@ -34,6 +38,7 @@ class _End:
     prefix: str = ""
     keys: dict[str, str] = field(default_factory=dict)
     charged: int = 0
+    trained: Trained | None = None
 
 
 def settle(call: SettleCall) -> SettleAnswer:
@@ -95,6 +100,8 @@ def _done(job: JobRow, uri: str) -> _End:
         return _End(State.failed, _broken("nothing_delivered", "The render left no result."), result)
     end = _End(State.succeeded, result=result, charged=Price(int(job.credits), int(job.parts)).charge(delivered))
     _publish(job, end, result)
+    if isinstance(job.parameters, LoraParameters):
+        end.trained = adapters.keep(job.parameters, result, end.prefix)
     return end
 
 
@@ -104,13 +111,12 @@ def _read(job: JobRow, uri: str) -> Result | None:
 
 
 def _delivered(job: JobRow, result: Result) -> int:
-    role = "picture" if isinstance(job.parameters, ImageParameters) else "model_glb"
-    return sum(file.role == role for file in result.files)
+    return sum(file.role == _PRODUCT[job.parameters.kind] for file in result.files)
 
 
 def _publish(job: JobRow, end: _End, result: Result) -> None:
     end.prefix = prefix_uri(job.id, int(job.run), int(job.attempt))
-    end.files = result.files
+    end.files = adapters.assets_of(result.files)
     end.keys = assets.publish_results(end.files, end.prefix)
 
 
@@ -146,6 +152,7 @@ def _end_run(job: JobRow, end: _End) -> None:
     job.results = _results(end, _register(tx, job, end))
     store.put_changed(tx, job)
     _release(tx, job, end.charged)
+    adapters.end(tx, job, end.trained, end.result, job.results.preview if job.results else None)
     tx.delete(
         ProgressRow(store.org_pk(job.org_id), store.progress_sk(job.id)),
         failed=lambda _: RuntimeError("a deletion without a condition failed"),
@@ -194,5 +201,6 @@ def _results(end: _End, asset_ids: list[str]) -> Results | None:
         engine=end.result.engine,
         model=end.result.model,
         quality=end.result.quality,
+        lora=end.result.lora,
         notes=list(end.result.notes),
     )

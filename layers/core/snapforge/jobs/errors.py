@@ -47,8 +47,16 @@ class JobNotRetryable(Conflict):
 
 
 class CaptureNotUsable(Conflict):
-    """Nothing was charged: the photos cannot become a model as they are. `code` is the finding's."""
+    """Nothing was charged: the photos cannot become what was ordered as they are. `reason` is the finding's code."""
 
     code = "capture_not_usable"
-    title = "This capture cannot become a model"
+    title = "These photos will not do"
     fix = "Ask for a preview: it says which photos to retake or add."
+
+
+class LoraDoesNotFit(InvalidPayload):
+    """The detail names the model that it fits."""
+
+    code = "lora_does_not_fit"
+    title = "This LoRA was trained on another model"
+    fix = "Leave `model` out, then the LoRA's own base model draws; blend only LoRAs of one model."

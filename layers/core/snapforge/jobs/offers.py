@@ -1,9 +1,11 @@
 """What this installation offers, by its settings, and an order held against it."""
 
+from collections.abc import Sequence
+
 from snapforge.aws import settings
 from snapforge.jobs import errors, moderation
 from snapforge.jobs.domain import pictures
-from snapforge.jobs.domain.orders import ImageOrder, ImageParameters
+from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, LoraUse
 from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
 from snapforge.kit.errors import InvalidPayload
 
@@ -13,14 +15,14 @@ def image_models() -> tuple[str, ...]:
     return pictures.offered(settings.get("IMAGE_MODELS"))
 
 
-def image_parameters(order: ImageOrder, seed: int) -> ImageParameters:
-    """The exact parameters of an order whose prompt may be drawn.
+def image_parameters(order: ImageOrder, seed: int, loras: Sequence[LoraUse] = ()) -> ImageParameters:
+    """The exact parameters of an order whose prompt may be drawn, with these versions of its LoRAs.
 
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, and InvalidPayload with a pointer.
     """
     moderation.require_drawable(order.prompt)
     try:
-        return pictures.resolve(order, seed, image_models())
+        return pictures.resolve(order, seed, image_models(), loras)
     except NotOfferedError as error:
         raise errors.ModelNotOffered(
             str(error), errors=[{"pointer": "/model", "detail": str(error)}], offered=list(image_models())

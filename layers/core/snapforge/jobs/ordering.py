@@ -2,6 +2,7 @@
 
 import secrets as randomness
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
@@ -12,14 +13,18 @@ from snapforge.aws import idempotency, outbox, secrets, tables
 from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.billing import service as billing
 from snapforge.contracts.preflight import Survey
-from snapforge.jobs import errors, events, offers, preflights, schemas, store, view
-from snapforge.jobs.domain import deadlines, life, preflight, pricing, quotes
+from snapforge.jobs import adapters, errors, events, preflights, schemas, store, view
+from snapforge.jobs.domain import deadlines, life, preflight, pricing, quotes, trainings
 from snapforge.jobs.domain.life import IllegalMoveError, Life
 from snapforge.jobs.domain.orders import (
     MAX_SEED,
     ImageOrder,
     ImageParameters,
+    LoraOrder,
+    LoraParameters,
     Order,
+    Parameters,
+    PhotoOrder,
     SceneOrder,
     SceneParameters,
     fingerprint,
@@ -35,19 +40,21 @@ T = TypeVar("T")
 
 
 def create_job(
-    principal: Principal, order: schemas.ImageCreate | schemas.SceneCreate, key: IdempotencyKey
+    principal: Principal, order: schemas.ImageCreate | schemas.SceneCreate | schemas.LoraCreate, key: IdempotencyKey
 ) -> schemas.Job:
-    """Make a job. Two AWS calls, for a scene without a valid quote three more to read its capture.
+    """Make a job. Two AWS calls, for a LoRA or a scene without a valid quote three more to read its capture, and one
+    for each LoRA that pictures are drawn with.
 
-    Raises ModelNotOffered, InsufficientCredits, AccountInDebt, CaptureNotFound, CaptureNotReady, CaptureNotUsable;
-    Replay for a known key.
+    Raises ModelNotOffered, InsufficientCredits, AccountInDebt, CaptureNotFound, CaptureNotReady, CaptureNotUsable,
+    LoraNotFound, LoraDeleted, LoraNotReady, LoraInTraining, LoraDoesNotFit; Replay for a known key.
     """
     now = clock.now()
     promise = promised(principal.org_id, order, order.quote, now)
-    job_id, seed = ids.new("job"), randomness.randbelow(MAX_SEED + 1)
+    fresh = _Fresh(ids.new("job"), ids.new("lora"), randomness.randbelow(MAX_SEED + 1))
+    job_id = fresh.job_id
 
     def write() -> schemas.Job:
-        parameters = _parameters(principal.org_id, order, promise, seed)
+        parameters = _parameters(principal.org_id, order, promise, fresh)
         price = pricing.price(parameters)
         if promise is not None:
             price = Price(promise.credits, price.parts)
@@ -77,7 +84,8 @@ def create_job(
 def retry_job(principal: Principal, job_id: str, key: IdempotencyKey) -> schemas.Job:
     """Run a failed or canceled job again: a new run, with a new hold at today's price.
 
-    Raises JobNotFound, JobNotRetryable, InsufficientCredits, AccountInDebt, CaptureNotReady; Replay for a known key.
+    Raises JobNotFound, JobNotRetryable, InsufficientCredits, AccountInDebt, CaptureNotReady, LoraNotFound, LoraDeleted,
+    LoraInTraining; Replay for a known key.
     """
     if not ids.is_id(job_id, "job"):
         raise errors.JobNotFound()
@@ -134,9 +142,10 @@ def scene_parameters(order: SceneOrder, *, version: int, photos: int) -> ScenePa
     )
 
 
-def examine(capture: Capture) -> list[preflight.Finding]:
-    """What was measured of a capture, as findings."""
-    return preflight.examine(
+def examine(capture: Capture, order: PhotoOrder) -> list[preflight.Finding]:
+    """What was measured of a capture, as findings for what is ordered of it."""
+    look = preflight.examine if isinstance(order, SceneOrder) else trainings.examine
+    return look(
         [preflight.PhotoFacts(photo.name, tuple(photo.warnings), photo.focal_px) for photo in capture.usable],
         [(photo.name, photo.refusal.reason) for photo in capture.refused],
     )
@@ -147,20 +156,42 @@ def connections(capture: Capture, survey: Survey) -> list[preflight.Finding]:
     return preflight.connections(survey, [photo.name for photo in capture.usable])
 
 
-def _parameters(org_id: str, order: Order, promise: Quote | None, seed: int) -> ImageParameters | SceneParameters:
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """What is drawn by lot for an order, once, so that a second try of its transaction is the same."""
+
+    job_id: str
+    lora_id: str
+    seed: int
+
+
+def _parameters(org_id: str, order: Order, promise: Quote | None, fresh: _Fresh) -> Parameters:
     if isinstance(order, ImageOrder):
-        return offers.image_parameters(order, seed)
+        return adapters.image_parameters(org_id, order, fresh.seed)
+    if isinstance(order, LoraOrder):
+        capture = _ready_capture(org_id, order)
+        _refuse_blocked(examine(capture, order))
+        return adapters.training_parameters(org_id, order, capture, fresh.lora_id)
     if promise is not None and promise.capture_version is not None and promise.photos is not None:
         return scene_parameters(order, version=promise.capture_version, photos=promise.photos)
+    capture = _ready_capture(org_id, order)
+    survey = preflights.known(org_id, capture)
+    seen = connections(capture, survey) if survey else []
+    _refuse_blocked(examine(capture, order) + seen)
+    return scene_parameters(order, version=capture.version, photos=len(capture.usable))
+
+
+def _ready_capture(org_id: str, order: PhotoOrder) -> Capture:
     capture = assets.capture_facts(org_id, order.capture_id)
     if capture.state is not CaptureState.ready:
         raise assets_errors.CaptureNotReady()
-    survey = preflights.known(org_id, capture)
-    seen = connections(capture, survey) if survey else []
-    blocker = preflight.blocked(examine(capture) + seen)
+    return capture
+
+
+def _refuse_blocked(findings: list[preflight.Finding]) -> None:
+    blocker = preflight.blocked(findings)
     if blocker is not None:
         raise errors.CaptureNotUsable(blocker.message, fix=blocker.fix, reason=blocker.code, charged=0)
-    return scene_parameters(order, version=capture.version, photos=len(capture.usable))
 
 
 def _begin_run(job: JobRow, now_living: Life, price: Price, now: datetime) -> None:
@@ -188,7 +219,7 @@ def _answer(tx: tables.Transaction, job: JobRow, key: IdempotencyKey, *, status:
 
 
 def _bind(tx: tables.Transaction, job: JobRow) -> None:
-    """Add the hold, the check of the capture, and the news."""
+    """Add the hold, the checks of LoRAs and capture, and the news."""
     billing.hold(
         tx,
         org_id=job.org_id,
@@ -197,7 +228,8 @@ def _bind(tx: tables.Transaction, job: JobRow) -> None:
         key=f"job:{job.id}:{int(job.run)}:hold",
         memo=memo(job),
     )
-    if isinstance(job.parameters, SceneParameters):
+    adapters.bind(tx, job)
+    if isinstance(job.parameters, SceneParameters | LoraParameters):
         assets.require_ready_capture(tx, job.org_id, job.parameters.capture_id, job.parameters.capture_version)
     outbox.put(tx, Outbox, events.started(job))
 
@@ -207,6 +239,8 @@ def memo(job: JobRow) -> str:
     if isinstance(job.parameters, ImageParameters):
         count = job.parameters.count
         return f"{count} {'picture' if count == 1 else 'pictures'} · {job.id}"
+    if isinstance(job.parameters, LoraParameters):
+        return f"LoRA, {job.parameters.steps} steps · {job.id}"
     return f"3D model, {job.parameters.preset} · {job.id}"
 
 

@@ -6,9 +6,9 @@ from snapforge.assets import service as assets
 from snapforge.assets.domain import Capture, CaptureState
 from snapforge.aws import tables
 from snapforge.contracts.preflight import Survey
-from snapforge.jobs import errors, offers, ordering, preflights, schemas, store
+from snapforge.jobs import adapters, errors, ordering, preflights, schemas, store
 from snapforge.jobs.domain import preflight, pricing, quotes
-from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, Order, SceneOrder, SceneParameters, fingerprint
+from snapforge.jobs.domain.orders import ImageOrder, LoraOrder, Order, Parameters, PhotoOrder, SceneOrder, fingerprint
 from snapforge.jobs.domain.quotes import Quote
 from snapforge.jobs.store import PreviewRow
 from snapforge.kit import clock, ids
@@ -18,10 +18,10 @@ KEPT = timedelta(days=1)
 
 
 def preview_job(principal: Principal, order: Order) -> schemas.Preview:
-    """Check and price an order; nothing is held. No call for pictures, three reads for a scene.
+    """Check and price an order; nothing is held. A read for each LoRA of pictures, three reads for a capture.
 
     While the capture is being checked or examined the answer is `checking`, with an id to ask again. ModelNotOffered,
-    CaptureNotFound.
+    CaptureNotFound, LoraNotFound, LoraDeleted, LoraNotReady, LoraInTraining, LoraDoesNotFit.
     """
     if isinstance(order, ImageOrder):
         return _image(principal.org_id, order)
@@ -51,11 +51,13 @@ def get_preview(principal: Principal, preview_id: str) -> schemas.Preview:
     return _found(principal.org_id, row.order, capture) or _checking(row.order, preview_id)
 
 
-def _found(org_id: str, order: SceneOrder, capture: Capture) -> schemas.Preview | None:
+def _found(org_id: str, order: PhotoOrder, capture: Capture) -> schemas.Preview | None:
     """The finished preview; None while photos are being checked or examined."""
     if not _settled(capture):
         return None
-    measured = ordering.examine(capture)
+    measured = ordering.examine(capture, order)
+    if isinstance(order, LoraOrder):
+        return _lora(org_id, order, capture, measured)
     if preflight.blocked(measured):
         return _scene(org_id, order, capture, measured, None)
     looked = preflights.ask(org_id, capture)
@@ -75,9 +77,17 @@ def _checking(order: Order, preview_id: str) -> schemas.Preview:
 
 
 def _image(org_id: str, order: ImageOrder) -> schemas.Preview:
-    parameters = offers.image_parameters(order, 0)
+    parameters = adapters.image_parameters(org_id, order, 0)
     quote = Quote(org=org_id, kind="image", order=fingerprint(order), credits=pricing.price(parameters).credits)
     return _ready(parameters, quote, [])
+
+
+def _lora(org_id: str, order: LoraOrder, capture: Capture, findings: list[preflight.Finding]) -> schemas.Preview:
+    parameters = adapters.training_parameters(org_id, order, capture, ids.new("lora"))
+    quote = Quote(org=org_id, kind="lora", order=fingerprint(order), credits=pricing.price(parameters).credits)
+    found = _ready(parameters, None if preflight.blocked(findings) else quote, findings)
+    found.photos_usable, found.photos_refused = len(capture.usable), len(capture.refused)
+    return found
 
 
 def _scene(
@@ -100,9 +110,7 @@ def _scene(
     return found
 
 
-def _ready(
-    parameters: ImageParameters | SceneParameters, quote: Quote | None, findings: list[preflight.Finding]
-) -> schemas.Preview:
+def _ready(parameters: Parameters, quote: Quote | None, findings: list[preflight.Finding]) -> schemas.Preview:
     now: datetime = clock.now()
     price = pricing.price(parameters)
     return schemas.Preview(

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from snapforge.contracts.results import Role, SceneQuality
+from snapforge.contracts.results import LoraQuality, Role, SceneQuality
 from snapforge.kit.schema import Schema
 
 
@@ -28,6 +28,7 @@ class Results(Schema):
     engine: str
     model: str
     quality: SceneQuality | None = None
+    lora: LoraQuality | None = None
     notes: list[str] = Field(default_factory=list)
 
     @property

@@ -6,9 +6,18 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from snapforge.contracts.reports import FailureCategory
-from snapforge.contracts.results import Role, SceneQuality
+from snapforge.contracts.results import LoraQuality, Role, SceneQuality
 from snapforge.jobs.domain.life import State
-from snapforge.jobs.domain.orders import Aspect, ImageOrder, Kind, Parameters, Preset, Priority, SceneOrder
+from snapforge.jobs.domain.orders import (
+    Aspect,
+    ImageOrder,
+    KeptParameters,
+    Kind,
+    LoraOrder,
+    Preset,
+    Priority,
+    SceneOrder,
+)
 from snapforge.jobs.domain.preflight import Finding
 from snapforge.jobs.domain.receipts import Receipt
 from snapforge.kit import ids
@@ -21,6 +30,14 @@ _IMAGE: JsonDict = {
     "count": 2,
 }
 _SCENE: JsonDict = {"kind": "scene", "capture_id": "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y", "preset": "draft"}
+_LORA: JsonDict = {
+    "kind": "lora",
+    "capture_id": "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y",
+    "rights": True,
+    "name": "Grandmother's blue vase",
+    "trigger": "grvase",
+    "subject": "vase",
+}
 
 QuoteToken = Annotated[
     str | None,
@@ -43,6 +60,12 @@ class ScenePreview(SceneOrder):
     model_config = ConfigDict(json_schema_extra={"examples": [_SCENE]})
 
 
+class LoraPreview(LoraOrder):
+    """What a LoRA would cost, and whether the photos will do."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_LORA]})
+
+
 class ImageCreate(ImageOrder):
     """Order pictures."""
 
@@ -57,8 +80,15 @@ class SceneCreate(SceneOrder):
     quote: QuoteToken = None
 
 
-PreviewCreate = Annotated[ImagePreview | ScenePreview, Field(discriminator="kind")]
-JobCreate = Annotated[ImageCreate | SceneCreate, Field(discriminator="kind")]
+class LoraCreate(LoraOrder):
+    """Order a LoRA."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_LORA]})
+    quote: QuoteToken = None
+
+
+PreviewCreate = Annotated[ImagePreview | ScenePreview | LoraPreview, Field(discriminator="kind")]
+JobCreate = Annotated[ImageCreate | SceneCreate | LoraCreate, Field(discriminator="kind")]
 
 
 class Money(Schema):
@@ -154,6 +184,7 @@ class JobResults(Schema):
     engine: str
     model: str
     quality: SceneQuality | None = None
+    lora: LoraQuality | None = None
     notes: list[str] = Field(default_factory=list)
 
 
@@ -174,7 +205,7 @@ class JobSummary(Schema):
     deadline: Moment | None = Field(
         default=None, description="By then it has ended, one way or the other; moves when work begins or begins again."
     )
-    parameters: Parameters
+    parameters: KeptParameters
     failure: JobFailure | None = None
     preview_url: str | None = Field(default=None, description="A signed link of the picture to show for it.")
 
@@ -210,6 +241,16 @@ class Size(Schema):
     height: int
 
 
+class LoraOffer(Schema):
+    """How LoRAs of a model are trained here."""
+
+    least_photos: int
+    most_photos: int
+    steps: Choice
+    credits: int = Field(description="List price of a training with the default steps.")
+    predicted_seconds: int = Field(description="For that training, on a free machine.")
+
+
 class ModelOffer(Schema):
     """An image model on offer here."""
 
@@ -223,6 +264,7 @@ class ModelOffer(Schema):
     steps: Choice
     guidance: Choice
     negative_prompt: bool = Field(description="Whether it knows one; else it is left out, with a note.")
+    lora: LoraOffer | None = Field(default=None, description="Absent: it takes no LoRA.")
     credits: int = Field(description="List price of one picture of the default size and steps.")
     predicted_seconds: int = Field(description="For that picture, on a free machine.")
     examples: list[str]
@@ -262,4 +304,5 @@ class Catalogue(Schema):
     priorities: list[PriorityOffer]
     most_prompt_characters: int
     most_pictures: int
+    most_loras: int = Field(description="Blended in one order of pictures.")
     credit: Money = Field(description="The list price of a credit.")

@@ -38,13 +38,13 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
 from snapforge.aws import idempotency, outbox, tables
+from snapforge.aws.attributes import Moment, Typed
 from snapforge.contracts.preflight import Survey
 from snapforge.contracts.reports import FailureCategory
-from snapforge.jobs.attributes import Moment, Typed
 from snapforge.jobs.domain.deadlines import SHARDS
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.domain.life import Life, State
-from snapforge.jobs.domain.orders import Order, Parameters
+from snapforge.jobs.domain.orders import KeptParameters, Order
 from snapforge.jobs.domain.progress import Told
 from snapforge.jobs.domain.receipts import Receipt, Spent
 from snapforge.jobs.results import Results
@@ -92,7 +92,7 @@ class JobRow(JobsRow, discriminator="Job"):
     org_id = UnicodeAttribute()
     version = NumberAttribute()
     kind = UnicodeAttribute()
-    parameters = Typed[Parameters](Parameters)
+    parameters = Typed[KeptParameters](KeptParameters)
     created_by = UnicodeAttribute()
     created_at = Moment()
 

@@ -42,6 +42,7 @@ def job(row: JobRow, told: ProgressRow | None, place: Place | None = None) -> sc
             engine=found.engine,
             model=found.model,
             quality=found.quality,
+            lora=found.lora,
             notes=found.notes,
         ),
         receipt=row.receipt,

@@ -21,6 +21,7 @@ PREFIXES = {
     "grant": "grt",
     "journal": "jrn",
     "event": "evt",
+    "lora": "lra",
 }
 
 _SHAPE = re.compile(r"[a-z]{3}_[0-7][0-9A-HJKMNP-TV-Z]{25}")

@@ -18,6 +18,8 @@ class Permission(StrEnum):
     jobs_create = "jobs:create"
     jobs_read = "jobs:read"
     jobs_cancel = "jobs:cancel"
+    loras_read = "loras:read"
+    loras_write = "loras:write"
     billing_read = "billing:read"
     platform_health = "platform:health"
 
@@ -39,6 +41,8 @@ _WORK = frozenset(
         Permission.jobs_create,
         Permission.jobs_read,
         Permission.jobs_cancel,
+        Permission.loras_read,
+        Permission.loras_write,
         Permission.billing_read,
     }
 )

@@ -12,6 +12,8 @@ from snapforge.jobs.domain.orders import ImageParameters
 from snapforge.jobs.store import AttemptRow, JobRow
 from snapforge.jobs.workflow import DispatchCall, Outcome
 from snapforge.kit import clock
+from snapforge.kit.errors import Problem
+from snapforge.loras import errors as loras_errors
 
 NOWHERE = "nowhere"
 """The route of an attempt that nobody can draw."""
@@ -101,6 +103,8 @@ def _hand_over(job: JobRow, row: AttemptRow) -> None:
             images.hand_over(job, row)
     except assets_errors.CaptureNotFound:
         attempts.tell(row, Outcome(outcome="failed", failure=_no_capture()))
+    except (loras_errors.LoraNotFound, loras_errors.LoraDeleted, loras_errors.LoraNotReady) as error:
+        attempts.tell(row, Outcome(outcome="failed", failure=_no_lora(error)))
 
 
 def _no_capture() -> Failure:
@@ -109,6 +113,15 @@ def _no_capture() -> Failure:
         code="capture_gone",
         message="The capture of this job does not exist any more.",
         fix="Upload the photos again and create a new job.",
+    )
+
+
+def _no_lora(error: Problem) -> Failure:
+    return Failure(
+        category=FailureCategory.input,
+        code=error.code,
+        message=f"A LoRA of this job cannot be used any more. {error.detail}",
+        fix="Restore the LoRA, or order again without it.",
     )
 
 

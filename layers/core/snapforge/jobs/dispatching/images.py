@@ -36,4 +36,5 @@ def hand_over(job: JobRow, row: AttemptRow) -> None:
 def group(parameters: ImageParameters) -> str:
     """Tickets of one group can be drawn side by side: all that must be equal in a batch."""
     size = f"{parameters.width}x{parameters.height}"
-    return f"{parameters.model}:{size}:{parameters.steps}:{parameters.guidance:g}"
+    loras = ",".join(sorted(f"{use.id}.{use.version}*{use.weight:g}" for use in parameters.loras))
+    return f"{parameters.model}:{size}:{parameters.steps}:{parameters.guidance:g}:{loras}"

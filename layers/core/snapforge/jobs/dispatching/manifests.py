@@ -4,15 +4,18 @@ from datetime import datetime
 
 from snapforge.assets import service as assets
 from snapforge.aws import s3, settings
-from snapforge.contracts.manifest import ImageWork, Manifest, Photo, SceneWork
-from snapforge.jobs import attempts
-from snapforge.jobs.domain import deadlines, pictures
-from snapforge.jobs.domain.orders import ImageParameters, SceneParameters
+from snapforge.contracts.manifest import Manifest, Photo, SceneWork, Work
+from snapforge.jobs import adapters, attempts
+from snapforge.jobs.domain import deadlines, pictures, trainings
+from snapforge.jobs.domain.orders import ImageParameters, LoraParameters, SceneParameters
 from snapforge.jobs.store import AttemptRow, JobRow
 
 
 def write(job: JobRow, row: AttemptRow, now: datetime) -> str:
-    """Put the manifest below the attempt's prefix; returns its address. CaptureNotFound for a scene without photos."""
+    """Put the manifest below the attempt's prefix; returns its address.
+
+    Raises CaptureNotFound where the photos are gone; LoraNotFound, LoraDeleted, LoraNotReady where a LoRA is.
+    """
     run, attempt = int(row.run), int(row.attempt)
     output = attempts.row_prefix(row)
     manifest = Manifest(
@@ -31,15 +34,17 @@ def write(job: JobRow, row: AttemptRow, now: datetime) -> str:
     return uri
 
 
-def _work(job: JobRow) -> ImageWork | SceneWork:
+def _work(job: JobRow) -> Work:
     parameters = job.parameters
     if isinstance(parameters, ImageParameters):
-        return pictures.work(parameters)
+        return pictures.work(parameters, adapters.refs(job.org_id, parameters))
+    if isinstance(parameters, LoraParameters):
+        return trainings.work(parameters, _photos(job.org_id, parameters))
     ordered = parameters.model_dump(include={"preset", "usdz", "longest_side_m", "floor", "compression", "seed"})
     return SceneWork(photos=_photos(job.org_id, parameters), **ordered)
 
 
-def _photos(org_id: str, parameters: SceneParameters) -> tuple[Photo, ...]:
+def _photos(org_id: str, parameters: SceneParameters | LoraParameters) -> tuple[Photo, ...]:
     """The photos that were paid for: of a capture that has grown since, the first ones."""
     capture = assets.capture_facts(org_id, parameters.capture_id)
     first = sorted(capture.usable, key=lambda photo: photo.id)[: parameters.photos]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from snapforge.jobs.domain.orders import ImageParameters, SceneParameters
+from snapforge.jobs.domain.orders import ImageParameters, LoraParameters, Parameters
 
 SHARDS = 8
 GRACE = timedelta(minutes=5)
@@ -26,6 +26,7 @@ class Limits:
 
 
 IMAGE = Limits(timedelta(hours=1), timedelta(minutes=30))
+LORA = Limits(timedelta(hours=2), timedelta(hours=3))
 SCENE = {
     "draft": Limits(timedelta(hours=2), timedelta(hours=1)),
     "standard": Limits(timedelta(hours=4), timedelta(hours=3)),
@@ -33,9 +34,11 @@ SCENE = {
 }
 
 
-def limits(parameters: ImageParameters | SceneParameters) -> Limits:
+def limits(parameters: Parameters) -> Limits:
     """The limits of this work."""
-    return IMAGE if isinstance(parameters, ImageParameters) else SCENE[parameters.preset]
+    if isinstance(parameters, ImageParameters):
+        return IMAGE
+    return LORA if isinstance(parameters, LoraParameters) else SCENE[parameters.preset]
 
 
 def next_look(now: datetime, deadline: datetime) -> datetime:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from snapforge.contracts.adapters import AdapterRef
 from snapforge.contracts.manifest import ImageWork
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS, ImageModel, Range
 from snapforge.jobs.domain.catalogue.styles import STYLES, styled
-from snapforge.jobs.domain.orders.image import ImageOrder, ImageParameters
+from snapforge.jobs.domain.orders.image import ImageOrder, ImageParameters, LoraUse
 
 
 class NotDrawableError(ValueError):
@@ -20,8 +21,9 @@ class NotOfferedError(ValueError):
     """The model is not one of those that the installation offers."""
 
 
-def resolve(order: ImageOrder, seed: int, offered: Sequence[str]) -> ImageParameters:
+def resolve(order: ImageOrder, seed: int, offered: Sequence[str], loras: Sequence[LoraUse] = ()) -> ImageParameters:
     """The exact parameters; `seed` is used where the order names none, the first of `offered` where it names no model.
+    `loras` are the exact versions of those that the order names.
 
     Raises NotOfferedError and NotDrawableError.
     """
@@ -43,12 +45,13 @@ def resolve(order: ImageOrder, seed: int, offered: Sequence[str]) -> ImageParame
         seed=seed if order.seed is None else order.seed,
         count=order.count,
         style=order.style,
+        loras=tuple(loras),
         priority=order.priority,
     )
 
 
-def work(parameters: ImageParameters) -> ImageWork:
-    """The work order: the style is worked into the prompts here, and nowhere else."""
+def work(parameters: ImageParameters, adapters: Sequence[AdapterRef] = ()) -> ImageWork:
+    """The work order: the style is worked into the prompts here, and nowhere else. `adapters` are its LoRAs' files."""
     prompt, negative = styled(parameters.prompt, parameters.negative_prompt, parameters.style)
     return ImageWork(
         model=parameters.model,
@@ -60,6 +63,7 @@ def work(parameters: ImageParameters) -> ImageWork:
         guidance=parameters.guidance,
         seed=parameters.seed,
         count=parameters.count,
+        adapters=tuple(adapters),
     )
 
 

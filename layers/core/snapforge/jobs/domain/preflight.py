@@ -58,7 +58,22 @@ class Finding(Schema):
 def examine(photos: Sequence[PhotoFacts], refused: Sequence[tuple[str, str]]) -> list[Finding]:
     """Findings on a capture: `photos` can be used, `refused` are (name, reason) of those that cannot."""
     found = [_count(len(photos))] if len(photos) < GOOD_PHOTOS or len(photos) > MAX_PHOTOS else []
-    found += [Finding(severity="warning", code="refused", message=reason, photo=name) for name, reason in refused]
+    found += of_photos(photos, refused)
+    if photos and all(photo.focal_px is None for photo in photos):
+        found.append(
+            Finding(
+                severity="note",
+                code="no_focal_length",
+                message="No photo tells its focal length; it will be estimated.",
+                fix="Send the camera's own files, with EXIF, for better poses.",
+            )
+        )
+    return found
+
+
+def of_photos(photos: Sequence[PhotoFacts], refused: Sequence[tuple[str, str]]) -> list[Finding]:
+    """Findings on the photos, one by one, whatever they are for."""
+    found = [Finding(severity="warning", code="refused", message=reason, photo=name) for name, reason in refused]
     for photo in photos:
         found += [
             Finding(
@@ -70,15 +85,6 @@ def examine(photos: Sequence[PhotoFacts], refused: Sequence[tuple[str, str]]) ->
             )
             for warning in photo.warnings
         ]
-    if photos and all(photo.focal_px is None for photo in photos):
-        found.append(
-            Finding(
-                severity="note",
-                code="no_focal_length",
-                message="No photo tells its focal length; it will be estimated.",
-                fix="Send the camera's own files, with EXIF, for better poses.",
-            )
-        )
     return found
 
 

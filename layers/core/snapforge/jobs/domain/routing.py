@@ -51,13 +51,18 @@ def choose(
 def _can(parameters: ImageParameters, provider: str | None, configured: frozenset[str]) -> bool:
     if provider is None:
         return True
-    return provider in configured and (
-        served(
-            provider,
-            model=parameters.model,
-            width=parameters.width,
-            height=parameters.height,
-            steps=parameters.steps,
+    # An org's own weights stay in the house.
+    return (
+        not parameters.loras
+        and provider in configured
+        and (
+            served(
+                provider,
+                model=parameters.model,
+                width=parameters.width,
+                height=parameters.height,
+                steps=parameters.steps,
+            )
+            is not None
         )
-        is not None
     )

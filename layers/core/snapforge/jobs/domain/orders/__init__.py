@@ -5,19 +5,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snapforge.jobs.domain.orders.image import MAX_PROMPT, Aspect, ImageOrder, ImageParameters
+from snapforge.jobs.domain.orders.image import MAX_PROMPT, Aspect, ImageOrder, ImageParameters, LoraUse, LoraWish
+from snapforge.jobs.domain.orders.lora import LoraOrder, LoraParameters
 from snapforge.jobs.domain.orders.priority import Priority
 from snapforge.jobs.domain.orders.scene import Preset, SceneOrder, SceneParameters
 from snapforge.jobs.domain.orders.seeds import MAX_SEED
 
-Kind = Literal["image", "scene"]
-Order = ImageOrder | SceneOrder
-Parameters = Annotated[ImageParameters | SceneParameters, Field(discriminator="kind")]
+Kind = Literal["image", "scene", "lora"]
+Order = ImageOrder | SceneOrder | LoraOrder
+PhotoOrder = SceneOrder | LoraOrder
+"""Orders that are made from a capture."""
+Parameters = ImageParameters | SceneParameters | LoraParameters
+KeptParameters = Annotated[Parameters, Field(discriminator="kind")]
+"""Parameters, as a row keeps and an answer shows them."""
+_ORDERS: dict[str, type[Order]] = {"image": ImageOrder, "scene": SceneOrder, "lora": LoraOrder}
 
 
 def fingerprint(order: Order) -> str:
     """The SHA-256 of what was ordered, without the quote; binds a quote to it."""
-    fields = set((ImageOrder if order.kind == "image" else SceneOrder).model_fields)
+    fields = set(_ORDERS[order.kind].model_fields)
     return hashlib.sha256(order.model_dump_json(include=fields).encode()).hexdigest()
 
 
@@ -27,9 +33,15 @@ __all__ = [
     "Aspect",
     "ImageOrder",
     "ImageParameters",
+    "KeptParameters",
     "Kind",
+    "LoraOrder",
+    "LoraParameters",
+    "LoraUse",
+    "LoraWish",
     "Order",
     "Parameters",
+    "PhotoOrder",
     "Preset",
     "Priority",
     "SceneOrder",

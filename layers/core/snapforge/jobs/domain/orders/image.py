@@ -4,8 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from snapforge.contracts.adapters import MAX_BLENDED, MAX_WEIGHT
 from snapforge.jobs.domain.orders.priority import Priority, Urgency
 from snapforge.jobs.domain.orders.seeds import MAX_SEED
+from snapforge.kit import ids
 from snapforge.kit.schema import Schema
 
 Aspect = Literal["1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9"]
@@ -16,6 +18,22 @@ SIDE_MULTIPLE = 16
 """Sides are multiples of it: eight pixels to a latent, two latents to a token."""
 
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=SIDE_MULTIPLE)]
+
+
+class LoraWish(Schema):
+    """A LoRA to draw with, and how strongly: 1 as it was trained, 0 not at all, negative the other way."""
+
+    id: str = Field(pattern=ids.pattern("lora"), examples=["lra_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"])
+    weight: float = Field(default=1.0, ge=-MAX_WEIGHT, le=MAX_WEIGHT)
+    version: int | None = Field(default=None, ge=1, description="Absent: the newest finished one.")
+
+
+class LoraUse(Schema):
+    """The exact version that is drawn with."""
+
+    id: str
+    version: int
+    weight: float
 
 
 class ImageOrder(Schema):
@@ -46,6 +64,11 @@ class ImageOrder(Schema):
         default=None, ge=0, le=MAX_SEED, description="Absent: a random one. Picture i uses seed + i."
     )
     count: int = Field(default=1, ge=1, le=MAX_COUNT)
+    loras: list[LoraWish] = Field(
+        default_factory=list,
+        max_length=MAX_BLENDED,
+        description="Blended by weight. Say their triggers in the prompt. Without `model`, their base model draws.",
+    )
     priority: Urgency = "standard"
 
     @model_validator(mode="after")
@@ -56,6 +79,8 @@ class ImageOrder(Schema):
             raise ValueError("send aspect, or width and height, not both")
         if not self.prompt.strip():
             raise ValueError("the prompt is empty")
+        if len({wish.id for wish in self.loras}) < len(self.loras):
+            raise ValueError("name each LoRA once")
         return self
 
 
@@ -74,4 +99,5 @@ class ImageParameters(Schema):
     seed: int
     count: int
     style: str | None = None
+    loras: tuple[LoraUse, ...] = ()
     priority: Priority = "standard"

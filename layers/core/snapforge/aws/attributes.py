@@ -1,4 +1,4 @@
-"""Kinds of attributes that rows of this table have."""
+"""Kinds of attributes that rows have beside PynamoDB's own."""
 
 from datetime import datetime
 from functools import cached_property

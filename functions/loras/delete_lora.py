@@ -1,0 +1,16 @@
+"""DELETE /v1/loras/{lora_id}"""
+
+from snapforge.http import Permission, Principal, Query, endpoint
+from snapforge.loras import errors, service
+from snapforge.loras.schemas import LoraDelete
+
+
+@endpoint(
+    "DELETE /v1/loras/{lora_id}",
+    permission=Permission.loras_write,
+    raises=(errors.LoraNotFound, errors.LoraInTraining),
+    status=204,
+)
+def handler(principal: Principal, lora_id: str, query: Query[LoraDelete]) -> None:
+    """Forbid the use of a LoRA at once. It can be restored for seven days, then its weights are removed."""
+    service.delete_lora(principal.org_id, lora_id, query)

@@ -1,0 +1,15 @@
+"""PATCH /v1/loras/{lora_id}"""
+
+from snapforge.http import Body, Permission, Principal, endpoint
+from snapforge.loras import errors, service
+from snapforge.loras.schemas import Lora, LoraChange
+
+
+@endpoint(
+    "PATCH /v1/loras/{lora_id}",
+    permission=Permission.loras_write,
+    raises=(errors.LoraNotFound, errors.LoraDeleted),
+)
+def handler(principal: Principal, lora_id: str, body: Body[LoraChange]) -> Lora:
+    """Give a LoRA another name."""
+    return service.rename_lora(principal.org_id, lora_id, body)

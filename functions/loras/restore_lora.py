@@ -1,0 +1,15 @@
+"""POST /v1/loras/{lora_id}/restore"""
+
+from snapforge.http import Permission, Principal, endpoint
+from snapforge.loras import errors, service
+from snapforge.loras.schemas import Lora
+
+
+@endpoint(
+    "POST /v1/loras/{lora_id}/restore",
+    permission=Permission.loras_write,
+    raises=(errors.LoraNotFound, errors.LoraNotDeleted),
+)
+def handler(principal: Principal, lora_id: str) -> Lora:
+    """Have a deleted LoRA back, with all its versions."""
+    return service.restore_lora(principal.org_id, lora_id)

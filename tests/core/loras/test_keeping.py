@@ -1,0 +1,140 @@
+"""A LoRA's life beside its trainings: listed, named, deleted, restored, purged."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from snapforge.aws import s3
+from snapforge.jobs.workflow import Outcome
+from snapforge.kit import clock
+from snapforge.kit.permissions import Principal
+from snapforge.loras import errors, keeping, service
+from snapforge.loras.domain import RESTORABLE
+from snapforge.loras.schemas import LoraChange, LoraDelete, LorasQuery
+from tests.core.jobs.engine import Engine
+from tests.core.jobs.trained import leave_adapter, lora_of, order_lora, train
+
+NOW = LoraDelete(now=True)
+LATER = LoraDelete()
+
+
+@pytest.fixture
+def who(engine: Engine) -> Principal:
+    return engine.customer(300)
+
+
+def weights(aws_uri: str) -> list[str]:
+    """What lies in the folder of a version's file."""
+    return list(s3.names(aws_uri.rpartition("/")[0] + "/"))
+
+
+@pytest.mark.part("JOB-9")
+class TestReading:
+    def test_a_list_is_newest_first_in_pages_and_without_the_deleted(self, engine: Engine, who: Principal) -> None:
+        first, second, third = (train(engine, who) for _ in range(3))
+        service.delete_lora(who.org_id, second, LATER)
+        page = service.list_loras(who.org_id, LorasQuery(limit=1))
+        assert [one.id for one in page.items] == [third]
+        rest = service.list_loras(who.org_id, LorasQuery(limit=1, cursor=page.next_cursor))
+        assert ([one.id for one in rest.items], rest.next_cursor) == ([first], None)
+        assert [one.id for one in service.list_loras(who.org_id, LorasQuery(deleted=True)).items] == [second]
+
+    def test_nobody_else_sees_it(self, engine: Engine, who: Principal) -> None:
+        lora_id, stranger = train(engine, who), engine.customer()
+        assert service.list_loras(stranger.org_id, LorasQuery()).items == []
+        for call in (
+            lambda: service.get_lora(stranger.org_id, lora_id),
+            lambda: service.rename_lora(stranger.org_id, lora_id, LoraChange(name="mine")),
+            lambda: service.delete_lora(stranger.org_id, lora_id, NOW),
+            lambda: service.restore_lora(stranger.org_id, lora_id),
+        ):
+            with pytest.raises(errors.LoraNotFound):
+                call()
+        assert service.get_lora(who.org_id, lora_id).name == "A vase"
+
+    def test_a_new_name(self, engine: Engine, who: Principal) -> None:
+        lora_id = train(engine, who)
+        assert service.rename_lora(who.org_id, lora_id, LoraChange(name="The blue one")).name == "The blue one"
+        assert service.get_lora(who.org_id, lora_id).name == "The blue one"
+
+
+@pytest.mark.part("JOB-9", "ID-10")
+class TestDeletion:
+    def test_it_is_restorable_for_seven_days(self, engine: Engine, who: Principal) -> None:
+        lora_id = train(engine, who)
+        uri = service.usable(who.org_id, lora_id).trained.uri
+        service.delete_lora(who.org_id, lora_id, LATER)
+        deleted = service.get_lora(who.org_id, lora_id)
+        assert deleted.deleted_at is not None
+        assert deleted.restorable_until == deleted.deleted_at + RESTORABLE
+        keeping.purge_due(clock.now() + RESTORABLE - timedelta(minutes=1))
+        assert weights(uri) == [uri]
+        assert service.restore_lora(who.org_id, lora_id).deleted_at is None
+        assert service.usable(who.org_id, lora_id).trained.uri == uri
+        with pytest.raises(errors.LoraNotDeleted):
+            service.restore_lora(who.org_id, lora_id)
+
+    def test_then_its_weights_go_and_nobody_elses(self, engine: Engine, who: Principal) -> None:
+        lora_id, other = train(engine, who), train(engine, who)
+        uris = [service.usable(who.org_id, one).trained.uri for one in (lora_id, other)]
+        service.delete_lora(who.org_id, lora_id, LATER)
+        assert keeping.purge_due(clock.now() + RESTORABLE + timedelta(minutes=1)) >= 1
+        assert [weights(uri) for uri in uris] == [[], [uris[1]]]
+        with pytest.raises(errors.LoraNotFound):
+            service.get_lora(who.org_id, lora_id)
+        assert service.get_lora(who.org_id, other).state == "ready"
+
+    def test_now_means_now(self, engine: Engine, who: Principal) -> None:
+        lora_id = train(engine, who)
+        uri = service.usable(who.org_id, lora_id).trained.uri
+        service.delete_lora(who.org_id, lora_id, NOW)
+        assert weights(uri) == []
+        for call in (service.get_lora, service.restore_lora, service.usable):
+            with pytest.raises(errors.LoraNotFound):
+                call(who.org_id, lora_id)
+
+    def test_a_purge_that_breaks_off_is_ended_by_the_schedule(
+        self, engine: Engine, who: Principal, monkeypatch: Any
+    ) -> None:
+        """Half gone, it can neither be used nor restored."""
+        lora_id = train(engine, who)
+        uri = service.usable(who.org_id, lora_id).trained.uri
+
+        def killed(_: str) -> None:
+            raise RuntimeError("the function was killed")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(s3, "delete", killed)
+            with pytest.raises(RuntimeError):
+                service.delete_lora(who.org_id, lora_id, NOW)
+        with pytest.raises(errors.LoraDeleted):
+            service.usable(who.org_id, lora_id)
+        with pytest.raises(errors.LoraNotFound):
+            service.restore_lora(who.org_id, lora_id)
+        assert service.purge_due() >= 1
+        assert weights(uri) == []
+
+    def test_while_it_is_trained_it_can_be_deleted_but_not_purged(self, engine: Engine, who: Principal) -> None:
+        job = order_lora(who)
+        lora_id, _ = lora_of(job)
+        with pytest.raises(errors.LoraInTraining):
+            service.delete_lora(who.org_id, lora_id, NOW)
+        service.delete_lora(who.org_id, lora_id, LATER)
+        keeping.purge_due(clock.now() + RESTORABLE + timedelta(minutes=1))
+        engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
+        with pytest.raises(errors.LoraDeleted):
+            service.usable(who.org_id, lora_id)
+        # The training under way had put the purge off.
+        keeping.purge_due(clock.now() + 2 * RESTORABLE)
+        with pytest.raises(errors.LoraNotFound):
+            service.usable(who.org_id, lora_id)
+
+    def test_a_deleted_one_is_not_trained_or_named(self, engine: Engine, who: Principal) -> None:
+        lora_id = train(engine, who)
+        service.delete_lora(who.org_id, lora_id, LATER)
+        service.delete_lora(who.org_id, lora_id, LATER)
+        with pytest.raises(errors.LoraDeleted):
+            order_lora(who, lora_id=lora_id)
+        with pytest.raises(errors.LoraDeleted):
+            service.rename_lora(who.org_id, lora_id, LoraChange(name="again"))
