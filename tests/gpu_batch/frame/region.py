@@ -231,9 +231,9 @@ class Worker:
         self.process = process
         self.output = b""
 
-    def wait(self) -> int:
-        """Wait for the end; returns the exit code (negative: the signal)."""
-        self.output += self.process.communicate(timeout=_PATIENCE_S)[0]
+    def wait(self, patience_s: float = 0.0) -> int:
+        """Wait for the end, at least as long as elsewhere; returns the exit code (negative: the signal)."""
+        self.output += self.process.communicate(timeout=max(patience_s, _PATIENCE_S))[0]
         return self.process.returncode
 
     @property

@@ -1,6 +1,8 @@
 """Adapters in use: pictures differ with one, are the base's exactly without, and adapters blend and swap."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from snapforge.contracts.adapters import MAX_BLENDED
+from tests.gpu_batch.image.test_engine import CHAIR, nothing
+from tests.gpu_batch.lora import made
 from tests.gpu_batch.lora.trained import Trained
 from worker.engines.image.adapters import Adapter, Adapters
 from worker.engines.image.adapters.fixed import reserve
+from worker.engines.image.batches import Batches
+from worker.engines.image.flux import Flux
+from worker.engines.image.levers import Levers
+from worker.engines.image.loading import load_pipeline
 from worker.engines.lora import base_model
 from worker.errors import InputError
 
@@ -119,3 +128,29 @@ class TestCompiled:
         assert (weaker != first).any()
         expected = Drawer(weights / "flux-schnell").draw([other.at(1.0)])
         assert np.abs(second.astype(int) - expected).max() <= 1
+
+    @pytest.mark.full
+    def test_every_number_of_adapters_and_pictures_has_its_graph(
+        self, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """None to four adapters, one picture and several: ten graphs of a block, more than torch keeps by itself."""
+        import torch
+        from diffusers import FluxTransformer2DModel
+
+        compiled = FluxTransformer2DModel.compile_repeated_blocks
+        # The graphs are what counts here, not the machine code made of them.
+        eager = partialmethod(compiled, backend="eager")
+        monkeypatch.setattr(FluxTransformer2DModel, "compile_repeated_blocks", eager)
+        path = made.make(weights / "flux-schnell", tmp_path / "any.safetensors", seed=1)
+        engine = Batches(Flux(load_pipeline(weights / "flux-schnell", "cpu", Levers(compile=True), reduced=False)), ())
+
+        def draw_all(content: str) -> None:
+            for number in range(MAX_BLENDED + 1):
+                slots = (Adapter(str(slot), f"{content}{slot}", path, 0.5) for slot in range(number))
+                drawing = replace(CHAIR, steps=1, adapters=tuple(slots))
+                for pictures in (1, 2):
+                    engine.draw([drawing] * pictures, range(pictures), nothing)
+
+        draw_all("first")
+        with torch.compiler.set_stance("fail_on_recompile"):
+            draw_all("second")
