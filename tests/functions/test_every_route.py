@@ -21,6 +21,7 @@ KINDS = {
     "job_id": "job",
     "upload_id": "upload",
     "capture_id": "capture",
+    "lora_id": "lora",
     "asset_id": "asset",
     "key_id": "api_key",
     "preview_id": "preview",

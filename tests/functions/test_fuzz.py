@@ -29,6 +29,7 @@ from tests.core.assets import customer as camera
 from tests.core.assets import samples
 from tests.core.assets.test_results import settle, work
 from tests.core.identity import people
+from tests.core.loras.made import made
 from tests.support.aws import Aws
 from tests.support.http import call
 from tests.support.wsgi import NO_ROUTE, Gateway
@@ -90,7 +91,7 @@ def document() -> Any:
 
 @pytest.fixture(scope="module")
 def world(aws: Aws) -> World:
-    """Photos good and bad, a multipart upload, jobs waiting and ended, a finished asset, keys, credits."""
+    """Photos good and bad, a multipart upload, jobs waiting and ended, a finished asset, keys, LoRAs, credits."""
     somebody = people.verified()
     org_id, token = somebody.opened.body.org_id, somebody.opened.body.access_token
     billing.grant(org_id, credits=1_000_000, kind="admin", key="fuzz", memo="for the fuzz")
@@ -109,7 +110,14 @@ def world(aws: Aws) -> World:
     prefix, files = work(aws, jobs[2], {"picture-00.png": ("picture", "image/png", samples.jpeg())})
     assets = settle(aws, org_id, jobs[2], prefix, files)
     keys = [people.new_key(somebody.principal).id for _ in range(2)]
-    things = {"capture_id": captures, "upload_id": uploads, "job_id": jobs, "asset_id": assets, "key_id": keys}
+    things = {
+        "capture_id": captures,
+        "upload_id": uploads,
+        "job_id": jobs,
+        "asset_id": assets,
+        "key_id": keys,
+        "lora_id": [made(org_id) for _ in range(4)] + [made(org_id, trained=False)],
+    }
     other = people.verified()
     return World(Member(somebody.email, token), Member(other.email, other.opened.body.access_token), things)
 

@@ -206,7 +206,7 @@ class TestFunctions:
         scheduled = [
             f for f in functions() if "ScheduleV2" in {e["Type"] for e in f.properties.get("Events", {}).values()}
         ]
-        assert len(scheduled) == 5
+        assert len(scheduled) == 6
         assert {f.properties["ReservedConcurrentExecutions"] for f in scheduled} == {1}
 
     def test_logs_end(self) -> None:

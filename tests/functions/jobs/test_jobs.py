@@ -160,7 +160,7 @@ class TestListJobs:
         assert "next_cursor" not in rest.json
 
     @pytest.mark.parametrize(
-        "query", [{"state": "asleep"}, {"limit": 0}, {"limit": 101}, {"cursor": "!"}, {"kind": "lora"}]
+        "query", [{"state": "asleep"}, {"limit": 0}, {"limit": 101}, {"cursor": "!"}, {"kind": "film"}]
     )
     def test_a_query_that_does_not_fit_is_400(self, customer: Customer, query: dict[str, Any]) -> None:
         assert call("jobs/list_jobs", query=query, token=customer.token).status == 400

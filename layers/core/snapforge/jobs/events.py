@@ -41,6 +41,8 @@ def ended(job: "JobRow") -> Event:
         "charged": int(job.charged or 0),
         "released": int(job.credits - (job.charged or 0)),
     }
+    if job.parameters.kind == "lora":
+        data["lora"] = {"id": job.parameters.lora_id, "name": job.parameters.name, "trigger": job.parameters.trigger}
     if job.results is not None:
         preview = job.results.preview
         data["files"] = [{"name": file.name, "role": file.role, "key": file.key} for file in job.results.files]

@@ -54,6 +54,7 @@ def job_succeeded(event: Event, house: House) -> dict[str, Any]:
         "files": [{"name": file["name"], "link": house.sign(file["key"])} for file in event.data.get("files", ())],
         "preview": house.sign(event.data["preview_key"]) if event.data.get("preview_key") else None,
         "notes": event.data.get("notes", []),
+        "lora": event.data.get("lora"),
         "days": LINK_KEPT.days,
     }
 

@@ -36,5 +36,5 @@ def hand_over(job: JobRow, row: AttemptRow) -> None:
 def group(parameters: ImageParameters) -> str:
     """Tickets of one group can be drawn side by side: all that must be equal in a batch."""
     size = f"{parameters.width}x{parameters.height}"
-    loras = ",".join(sorted(f"{use.id}.{use.version}*{use.weight:g}" for use in parameters.loras))
-    return f"{parameters.model}:{size}:{parameters.steps}:{parameters.guidance:g}:{loras}"
+    loras = sorted(f"{use.id}.{use.version}*{use.weight:g}" for use in parameters.loras)
+    return ":".join([parameters.model, size, str(parameters.steps), f"{parameters.guidance:g}", *loras])
