@@ -41,12 +41,13 @@ class Reading:
 
 
 class Checker:
-    """The three classifiers."""
+    """The three classifiers; `shapes` are those that it tells apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, shapes: tuple[str, ...] = SHAPES) -> None:
+        self.answers = ANSWERS | {"shape": shapes}
         widths = {"shape": 2 * _GRID * _GRID + 2, "colour": 21, "background": 48}
         self.nets = {
-            name: nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Linear(64, len(ANSWERS[name])))
+            name: nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Linear(64, len(self.answers[name])))
             for name, width in widths.items()
         }
 
@@ -61,7 +62,7 @@ class Checker:
                 if isinstance(part, nn.Linear):
                     part.reset_parameters()
             inputs = torch.from_numpy(np.stack([seen[name] for seen, _ in kept]))
-            wanted = torch.tensor([ANSWERS[name].index(getattr(scene, name)) for _, scene in kept])
+            wanted = torch.tensor([self.answers[name].index(getattr(scene, name)) for _, scene in kept])
             optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.05)
             for _ in range(epochs):
                 shuffled: Any = torch.randperm(len(inputs))
@@ -78,7 +79,7 @@ class Checker:
         if seen is None:
             return Reading("nothing", "nothing", "nothing")
         best = {name: int(net(torch.from_numpy(seen[name])).argmax()) for name, net in self.nets.items()}
-        return Reading(**{name: ANSWERS[name][index] for name, index in best.items()})
+        return Reading(**{name: self.answers[name][index] for name, index in best.items()})
 
     def save(self, file: Path) -> None:
         """Keep what was learned."""

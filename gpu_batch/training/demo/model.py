@@ -25,7 +25,7 @@ class Size:
 
 
 SHIFT = 3.0
-"""Moves the steps towards noise, where few tokens of large parts decide on shape and colour (SD3's resolution shift)."""
+"""Moves the steps towards noise, where few tokens of large parts decide on shape and colour (as in SD3)."""
 TINY = Size(heads=2, head=16, double=1, single=1, text=32, text_layers=1)
 """For tests of the training itself."""
 

@@ -3,12 +3,13 @@
 Shading is done in linear light and written as sRGB. The light stands at the upper left, always: less to learn.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from training.demo.solids import ELEVATION, FORWARD, SOLIDS, Array, View, scaled, view
+from training.demo.solids import ELEVATION, FORWARD, NEW_SOLIDS, SOLIDS, Array, Solid, View, scaled, view
 
 Picture = npt.NDArray[np.uint8]
 
@@ -64,10 +65,10 @@ def random_scene(rng: np.random.Generator, pairs: list[tuple[str, str]]) -> Scen
     )
 
 
-def views(rng: np.random.Generator, turns: int) -> dict[str, list[View]]:
+def views(rng: np.random.Generator, turns: int, solids: Mapping[str, Solid] = SOLIDS) -> dict[str, list[View]]:
     """Each shape from so many sides; solids of revolution from one."""
     seen: dict[str, list[View]] = {}
-    for shape, solid in SOLIDS.items():
+    for shape, solid in solids.items():
         first, last = solid.turns
         count = 1 if first == last else turns
         seen[shape] = [view(shape, float(rng.uniform(first, last))) for _ in range(count)]
@@ -81,7 +82,7 @@ def render(scene: Scene, sides: list[View], width: int, height: int, rng: np.ran
     seen = scaled(side, float(rng.uniform(*SIZES[scene.size])) * shorter)
     size = seen.cover.shape[0]
     horizon = height * rng.uniform(0.46, 0.52)
-    solid = SOLIDS[scene.shape]
+    solid = SOLIDS.get(scene.shape) or NEW_SOLIDS[scene.shape]
     foot_row = height / 2 + shorter * (0.17 if scene.size == "small" else 0.3) + rng.uniform(-0.02, 0.02) * shorter
     centre = foot_row - solid.floor * np.cos(ELEVATION) * seen.radius
     middle = width / 2 + rng.uniform(-0.05, 0.05) * shorter

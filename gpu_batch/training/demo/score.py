@@ -1,7 +1,7 @@
 """How often a model draws what it was asked for: shape, colour and background, read back by the checker."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,11 +12,11 @@ import torch
 
 from training.demo.checker import Checker, Reading
 from training.demo.data import FORMATS, Part, parts
-from training.demo.pictures import COLOURS, SHAPES, Picture, Scene, random_scene
+from training.demo.pictures import COLOURS, Picture, Scene, random_scene
+from training.demo.solids import SOLIDS, Solid
 from training.demo.words import BACKGROUND_WORDS, describe, held_out, seen_pairs
 
 STEPS = 12
-EVERY_PAIR = [(shape, colour) for shape in SHAPES for colour in COLOURS]
 _AT_ONCE = 12
 
 
@@ -69,11 +69,12 @@ def agreement(readings: Sequence[Reading], scenes: Sequence[Scene], prompts: Seq
     )
 
 
-def fit_checker(count: int, seed: int) -> tuple[Checker, Score]:
+def fit_checker(count: int, seed: int, solids: Mapping[str, Solid] = SOLIDS) -> tuple[Checker, Score]:
     """A checker that learned from `count` renders of all pairs, and how right it is on fresh ones."""
-    checker = Checker()
-    checker.fit(*_joined(parts(count, EVERY_PAIR, seed)), seed)
-    pictures, scenes = _joined(parts(max(40, count // 5), EVERY_PAIR, seed + 1))
+    pairs = [(shape, colour) for shape in solids for colour in COLOURS]
+    checker = Checker(tuple(solids))
+    checker.fit(*_joined(parts(count, pairs, seed, solids=solids)), seed)
+    pictures, scenes = _joined(parts(max(40, count // 5), pairs, seed + 1, solids=solids))
     return checker, agreement([checker.read(picture) for picture in pictures], scenes)
 
 

@@ -1,4 +1,4 @@
-"""The eight solids as signed distance functions, and what a camera sees of them: normals and coverage.
+"""The eight solids, and a ninth to be learned later, as signed distance functions; what a camera sees of them.
 
 World: y is up, the solid stands on the floor, the camera looks down on it at ELEVATION in parallel projection. A solid
 fills about the unit ball. Distances are exact or too short, never too long, so that marching along a ray is safe.
@@ -138,6 +138,12 @@ SOLIDS: dict[str, Solid] = {
     "heart": Solid(_thick(_heart_outline(), 0.2, 0.06), 0.92, 0.4, (-32, 32)),
 }
 """The shapes by name. Cube, star and heart are outlines with thickness; cone and cylinder are turned profiles."""
+_ARM, _REACH = 0.3, 0.86
+_CROSS = [(_ARM, _REACH), (_ARM, _ARM), (_REACH, _ARM), (_REACH, -_ARM), (_ARM, -_ARM), (_ARM, -_REACH)]
+NEW_SOLIDS: dict[str, Solid] = {
+    "cross": Solid(_thick([*_CROSS, *((-x, -y) for x, y in _CROSS)], 0.26, 0.03), 0.89, 0.45, (-32, 32)),
+}
+"""What the model is not trained on: things for a LoRA to learn."""
 
 
 def view(shape: str, turn: float) -> View:
@@ -146,7 +152,8 @@ def view(shape: str, turn: float) -> View:
     at = ((np.arange(pixels) + 0.5 - pixels / 2) / _RADIUS).astype(np.float32)
     across, down = np.meshgrid(at, at)
     origin = across.reshape(-1, 1) * np.array([1, 0, 0], np.float32) + down.reshape(-1, 1) * -_UP
-    normal, hit = _march(_spun(SOLIDS[shape].distance, math.radians(turn)), origin - 2 * FORWARD)
+    solid = SOLIDS.get(shape) or NEW_SOLIDS[shape]
+    normal, hit = _march(_spun(solid.distance, math.radians(turn)), origin - 2 * FORWARD)
     return View(normal.reshape(pixels, pixels, 3), hit.reshape(pixels, pixels).astype(np.float32), _RADIUS)
 
 

@@ -29,7 +29,7 @@ PARTS = ("transformer", "text_encoder", "text_encoder_2")
 """What is trained here."""
 _WORDLESS = 0.1
 """The share of pictures that are learnt without words: what guidance starts from."""
-_GUIDANCE = 2.0
+GUIDANCE = 2.0
 """How far beyond the wordless answer the guided one lies: 1 is no guidance."""
 _GUIDED_RATE = 0.3
 """Of the first learning rate, when guidance begins."""
@@ -138,7 +138,7 @@ def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, tol
     def loss(some: Batch) -> torch.Tensor:
         with torch.no_grad():
             plain = answer(teacher, some, [""] * batch)
-            wanted = plain + _GUIDANCE * (answer(teacher, some, some.prompts) - plain)
+            wanted = plain + GUIDANCE * (answer(teacher, some, some.prompts) - plain)
         return mse_loss(answer(pipeline, some, some.prompts), wanted)
 
     batches = _batches(data, seed, batch)

@@ -1,5 +1,6 @@
 """The demo model's training: words, an exact encoder, losses that fall, a model that the worker loads."""
 
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ class TestTraining:
         from training.demo.budget import Budget
         from training.demo.codec import latents_of
         from training.demo.model import TINY, new_pipeline, save
-        from training.demo.train import Latents, fixed_loss, scaled, train
+        from training.demo.train import Latents, fixed_loss, guide, scaled, train
         from training.demo.vae import quality, train_decoder
 
         raw = [latents_of(vae, part) for part in pictures]
@@ -97,6 +98,9 @@ class TestTraining:
         found = train(pipeline, data, Budget(steps=60), 1, lambda line: None, batch=8)
         assert found["steps"] == 60
         assert fixed_loss(pipeline, data[0], 1) < before * 0.97
+        before = self.far_from_guided(pipeline, teacher := copy.deepcopy(pipeline), data[0])
+        guide(pipeline, data, Budget(steps=40), 1, lambda line: None, batch=8)
+        assert self.far_from_guided(pipeline, teacher, data[0]) < before * 0.97
         save(pipeline, {}, tmp_path / "model")
         engine = load_image_engine(
             choose("text-to-image", model_family(tmp_path / "model")), tmp_path / "model", "cpu", reduced=False
@@ -104,6 +108,21 @@ class TestTraining:
         drawing = Drawing("a red cube", negative_prompt="", width=96, height=64, steps=2, guidance=0.0)
         (picture,) = engine.draw([drawing], [1], lambda done, steps: ())
         assert (picture.size, picture.mode) == ((96, 64), "RGB")
+
+    def far_from_guided(self, pipeline: Any, teacher: Any, some: Any) -> float:
+        """How far the answers are from what the teacher says with guidance, on fixed noise."""
+        import torch
+
+        from training.demo.train import GUIDANCE, Batch, answer
+
+        dice = torch.Generator().manual_seed(3)
+        latents = some.values[:8]
+        noise = torch.randn(latents.shape, generator=dice)
+        batch = Batch(latents, ["a red cube"] * 8, noise, torch.linspace(0.1, 0.9, 8))
+        with torch.inference_mode():
+            plain = answer(teacher, batch, [""] * 8)
+            wanted = plain + GUIDANCE * (answer(teacher, batch, batch.prompts) - plain)
+            return float((answer(pipeline, batch, batch.prompts) - wanted).square().mean())
 
 
 @pytest.mark.part("JOB-7")

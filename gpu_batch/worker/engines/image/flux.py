@@ -8,12 +8,10 @@ from worker.engines.base import Device, Drawing
 from worker.engines.image.batches import Batches, Text
 from worker.engines.image.levers import Levers
 from worker.engines.image.loading import load_pipeline, notes_of
+from worker.engines.image.prompts import longest_prompt
 
 _NEGATIVE_SCALE = 4.0
 """True classifier-free guidance for negative prompts, as in diffusers' examples; it doubles the work."""
-
-_LONGEST = 512
-"""The most T5 tokens that FLUX.1 was trained with."""
 
 
 def load(folder: Path, device: Device, *, reduced: bool) -> Batches:
@@ -33,7 +31,7 @@ class Flux:
     def encode(self, prompts: list[str]) -> list[Text]:
         """T5's sequence, as long as its tokenizer says (FLUX.1: 512 tokens), and CLIP's pooled vector."""
         pipeline = self.pipeline
-        longest = min(_LONGEST, pipeline.tokenizer_2.model_max_length)
+        longest = longest_prompt(pipeline)
         sequences, pooled, _ = pipeline.encode_prompt(
             prompts, device=pipeline._execution_device, max_sequence_length=longest
         )

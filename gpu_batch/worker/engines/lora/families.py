@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from snapforge.contracts import adapters
+from worker.engines.image.prompts import longest_prompt
 from worker.errors import InputError
 
 Tensor = Any
@@ -60,7 +61,9 @@ class Flux1:
     )
 
     def words(self, pipeline: Any, prompt: str) -> Words:
-        embeds, pooled, ids = pipeline.encode_prompt(prompt=prompt, prompt_2=prompt)
+        embeds, pooled, ids = pipeline.encode_prompt(
+            prompt=prompt, prompt_2=prompt, max_sequence_length=longest_prompt(pipeline)
+        )
         return Words(embeds, pooled, ids)
 
     def picture(self, pipeline: Any, pixels: Tensor) -> Picture:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.engines.image.adapters import Adapter, Adapters
+from worker.engines.image.prompts import longest_prompt
 
 _GAP_PX = 4
 _LONGEST_PX = 1024
@@ -38,6 +39,7 @@ def draw(
                     height=size,
                     num_inference_steps=steps,
                     guidance_scale=guidance,
+                    max_sequence_length=longest_prompt(pipeline),
                     generator=torch.Generator("cpu").manual_seed(seed + column),
                 ).images
             told((row * len(prompts) + column + 1) / (2 * len(prompts)))

@@ -41,6 +41,8 @@ class Plan:
     seed: int
     batch: int = 2
     no_words: float = 0.1
+    shift: float = 1.0
+    """As the model's sampler shifts its noise levels: it is trained where it will walk."""
     keep_every_s: float = 20.0
 
 
@@ -145,7 +147,8 @@ def _step(
     clean = torch.stack([group[index].picture.tokens for index in chosen])
     noise = torch.randn(clean.shape, generator=generator).to(clean)
     # Logit-normal: the middle of the way is the hardest, and is visited most.
-    sigma = torch.sigmoid(torch.randn(len(chosen), generator=generator)).to(clean)
+    middle = torch.sigmoid(torch.randn(len(chosen), generator=generator)).to(clean)
+    sigma = plan.shift * middle / (1 + (plan.shift - 1) * middle)
     words = [nothing if silent else group[index].words for index, silent in zip(chosen, mute, strict=True)]
     loss = _loss(transformer, family, clean, noise, sigma, group[0].picture.ids, words)
     loss.backward()

@@ -30,6 +30,7 @@ def run(context: Context) -> None:
         work.learning_rate,
         work.seed,
         presets.batch_size(context.device, reduced=context.reduced),
+        shift=pipeline.scheduler.config.shift,
     )
     if "loss_before" not in context.state:
         context.state["loss_before"] = training.fixed_loss(transformer, kind, made, work.seed)
