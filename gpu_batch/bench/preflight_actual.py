@@ -1,7 +1,7 @@
 """What really registers: the worker's own stages up to the poses on a folder of photos, with draft settings.
 
-`python -m bench.preflight_actual FOLDER` prints one JSON object as its last line: `registered` file names, and `code`
-where the worker refused the set.
+`python -m bench.preflight_actual FOLDER` prints one JSON object as its last line: `registered` file names, what each
+rung of the ladder gave, and `code` where the worker refused the set.
 """
 
 import json
@@ -45,6 +45,7 @@ def register(source: pathlib.Path) -> dict[str, Any]:
         "registered": registered,
         "code": code,
         "message": message,
+        "rungs": context.state.get("rungs", []),
         "seconds": round(time.monotonic() - began, 1),
     }
 

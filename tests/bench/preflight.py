@@ -85,6 +85,7 @@ def _row(name: str, folder: Path) -> dict[str, Any]:
         "actual": len(real["registered"]),
         "works": not real["code"],
         "why": real["code"],
+        "rungs": [rung["registered"] for rung in real.get("rungs", ())],
         "can_start": preflight.blocked(findings) is None,
         "codes": sorted({finding.code for finding in findings}),
         "coverage": survey.coverage_degrees,
@@ -157,6 +158,6 @@ def _entry(row: dict[str, Any]) -> Entry:
         row["actual"],
         None,
         "photos",
-        f"{verdict}; worker: {row['why'] or 'works'}{coverage}; {', '.join(row['codes']) or 'no findings'}; "
-        f"{row['seconds']:.0f} s, {row['cpu']:.0f} s of CPU",
+        f"{verdict}; worker: {row['why'] or 'works'}, by rung {row['rungs']}{coverage}; "
+        f"{', '.join(row['codes']) or 'no findings'}; {row['seconds']:.0f} s, {row['cpu']:.0f} s of CPU",
     )
