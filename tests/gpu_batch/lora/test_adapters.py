@@ -11,13 +11,16 @@ import numpy.typing as npt
 import pytest
 
 from snapforge.contracts.adapters import MAX_BLENDED
-from tests.gpu_batch.image.test_engine import CHAIR, nothing
+from tests.gpu_batch.image.test_batches import apart
+from tests.gpu_batch.image.test_engine import CHAIR, nothing, one
+from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.gpu_batch.lora import made
 from tests.gpu_batch.lora.trained import Trained
 from worker.engines.image.adapters import Adapter, Adapters
 from worker.engines.image.adapters.fixed import reserve
 from worker.engines.image.batches import Batches
 from worker.engines.image.flux import Flux
+from worker.engines.image.flux2 import Flux2
 from worker.engines.image.levers import Levers
 from worker.engines.image.loading import load_pipeline
 from worker.engines.lora import base_model
@@ -109,6 +112,22 @@ class TestUse:
         with pytest.raises(InputError, match="5 LoRAs were asked for; 4 can be blended"):
             drawer.adapters.use([Adapter(str(number), str(number), trained.path, 1.0) for number in range(5)])
         assert (drawer.draw([]) == base).all()
+
+    @pytest.mark.parametrize("slots", [False, True])
+    def test_flux_2_klein_draws_with_its_own(self, tmp_path: Path, slots: bool) -> None:
+        """Other layers, the same rules: with it another picture, afterwards the base exactly; slots draw the same."""
+        build_klein(tmp_path / "klein")
+        path = made.make(tmp_path / "klein", tmp_path / "any.safetensors", seed=1)
+        pipeline = load_pipeline(tmp_path / "klein", "cpu", Levers(), reduced=False)
+        if slots:
+            reserve(pipeline)
+        engine = Batches(Flux2(pipeline), ())
+        with_it = replace(CHAIR, adapters=(Adapter("any", "content", path, 1.0),))
+        before, between, after = (one(engine, drawing) for drawing in (CHAIR, with_it, CHAIR))
+        assert before.tobytes() == after.tobytes()
+        assert apart(before, between) > 1
+        loose = Batches(Flux2(load_pipeline(tmp_path / "klein", "cpu", Levers(), reduced=False)), ())
+        assert apart(one(loose, with_it), between) <= 1
 
 
 class TestCompiled:
