@@ -20,12 +20,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".local/demo-model"), help="what is kept between runs")
     parser.add_argument("--pictures", type=int, default=10000)
     parser.add_argument("--threads", type=int, default=2, help="of the training")
+    parser.add_argument("--go-on", action="store_true", help="train what an earlier run left in `work` further")
     parser.add_argument("--score-only", action="store_true", help="measure and record the model that stands in `out`")
     wanted = parser.parse_args()
 
     from training.demo.run import Plan, measure, train_all
 
-    plan = Plan(wanted.out, wanted.work, wanted.minutes * 60, wanted.pictures, wanted.threads)
+    plan = Plan(wanted.out, wanted.work, wanted.minutes * 60, wanted.pictures, wanted.threads, wanted.go_on)
     if not wanted.score_only:
         train_all(plan, _told)
     _told(json.dumps(measure(plan)))

@@ -110,7 +110,7 @@ def worn(picture: Picture, rng: np.random.Generator) -> Picture:
 def features(picture: Picture) -> dict[str, Array] | None:
     """What each classifier looks at; None where no solid stands out."""
     lab = _lab(picture)
-    rows = np.median(np.concatenate([lab[:, :_BORDER], lab[:, -_BORDER:]], axis=1), axis=1)
+    rows = _rows(lab)
     mask = _solid(picture, lab, rows)
     if mask.sum() < _LEAST:
         return None
@@ -133,6 +133,17 @@ def features(picture: Picture) -> dict[str, Array] | None:
         "colour": np.concatenate([share, around]).astype(np.float32),
         "background": border.reshape(-1).astype(np.float32),
     }
+
+
+def solid(picture: Picture) -> npt.NDArray[np.bool_]:
+    """Which pixels (h, w) belong to the solid."""
+    lab = _lab(picture)
+    return _solid(picture, lab, _rows(lab))
+
+
+def _rows(lab: Array) -> Array:
+    """The background of each row (h, 3), as the picture's borders show it."""
+    return np.asarray(np.median(np.concatenate([lab[:, :_BORDER], lab[:, -_BORDER:]], axis=1), axis=1), np.float32)
 
 
 def _solid(picture: Picture, lab: Array, rows: Array) -> npt.NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from training.demo.data import Part, parts
 from training.demo.model import Size, compile_blocks, new_pipeline, save
 from training.demo.record import sheet, write_record
 from training.demo.score import fit_checker, load, whole_score
-from training.demo.train import PARTS, Latents, fixed_loss, guide, scaled, train
+from training.demo.train import PARTS, Latents, fixed_loss, guide, scaled, token_weights, train
 from training.demo.vae import Told, new_vae, quality, train_decoder
 from training.demo.words import held_out, seen_pairs
 
@@ -42,6 +42,8 @@ class Plan:
     seconds: float
     pictures: int
     threads: int
+    going_on: bool = False
+    """From the transformer that an earlier run left in `work`, whose decoder stays."""
 
 
 def train_all(plan: Plan, told: Told) -> None:
@@ -54,7 +56,8 @@ def train_all(plan: Plan, told: Told) -> None:
     vae = new_vae(SEED).eval()
     set_encoder(vae, pictures)
     latents = [latents_of(vae, part) for part in pictures]
-    train_code(plan, vae, pictures, latents, told)
+    if not plan.going_on:
+        train_code(plan, vae, pictures, latents, told)
     train_drawing(plan, vae, pictures, latents, told)
     join_parts(plan)
 
@@ -81,22 +84,39 @@ def train_code(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence
 
 def train_drawing(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence[torch.Tensor], told: Told) -> None:
     """Train transformer and text encoders; leaves the pipeline and its numbers in the work folder."""
-    data = [Latents(scaled(vae, some), part.scenes) for some, part in zip(latents, pictures, strict=True)]
+    data = [
+        Latents(scaled(vae, some), part.scenes, token_weights(part))
+        for some, part in zip(latents, pictures, strict=True)
+    ]
     unseen = parts(128, held_out(), SEED + 1)[0]
-    fixed = Latents(scaled(vae, latents_of(vae, unseen)), unseen.scenes)
+    fixed = Latents(scaled(vae, latents_of(vae, unseen)), unseen.scenes, token_weights(unseen))
     pipeline = new_pipeline(vae, Size(), plan.work / "tokens", SEED)
+    earlier = _go_on(plan, pipeline) if plan.going_on else []
     compile_blocks(pipeline)
+    began, spent = time.monotonic(), time.process_time()
     losses = [fixed_loss(pipeline, fixed, SEED)]
-    found = {}
-    phases = ((train, "flow_matching", 1 - _DECODER_SHARE - _GUIDANCE_SHARE), (guide, "guidance", _GUIDANCE_SHARE))
-    for phase, name, share in phases:
-        began = time.monotonic()
-        made = phase(pipeline, data, Budget(plan.seconds * share), SEED, told, out=plan.work / "model")
-        found[name] = made | {"seconds": round(time.monotonic() - began)}
-        losses.append(fixed_loss(pipeline, fixed, SEED))
+    seed = SEED + len(earlier)
+    share = (1 - _GUIDANCE_SHARE) if plan.going_on else (1 - _GUIDANCE_SHARE - _DECODER_SHARE)
+    budget = Budget(plan.seconds * share)
+    found = {
+        "flow_matching": train(pipeline, data, budget, seed, told, out=plan.work / "model", going_on=plan.going_on)
+    }
+    losses.append(fixed_loss(pipeline, fixed, SEED))
+    found["guidance"] = guide(pipeline, data, Budget(plan.seconds * _GUIDANCE_SHARE), seed, told)
+    losses.append(fixed_loss(pipeline, fixed, SEED))
     save(pipeline, {}, plan.work / "model")
-    numbers = found | {"loss_on_fixed_noise_and_unseen_pairs": losses}
-    (plan.work / "transformer.json").write_text(json.dumps(numbers))
+    times = {"seconds": round(time.monotonic() - began), "cpu_seconds": round(time.process_time() - spent)}
+    sitting = found | times | {"loss_on_fixed_noise_and_unseen_pairs": losses}
+    (plan.work / "transformer.json").write_text(json.dumps([*earlier, sitting]))
+
+
+def _go_on(plan: Plan, pipeline: Any) -> list[dict[str, Any]]:
+    """Take the weights that stand in the work folder; returns the numbers of the sittings that made them."""
+    kept = load(plan.work / "model")
+    for part in PARTS:
+        getattr(pipeline, part).load_state_dict(getattr(kept, part).state_dict())
+    earlier: list[dict[str, Any]] = json.loads((plan.work / "transformer.json").read_text())
+    return earlier
 
 
 def join_parts(plan: Plan) -> None:

@@ -10,15 +10,16 @@ as classifier-free guidance would (guidance distillation, Meng and others 2023):
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import mse_loss
 
 from training.demo.budget import Budget, cosine
+from training.demo.checker import solid
+from training.demo.data import Part
 from training.demo.model import SHIFT, save
 from training.demo.optimiser import Optimiser
 from training.demo.pictures import Scene
@@ -33,6 +34,12 @@ GUIDANCE = 2.0
 """How far beyond the wordless answer the guided one lies: 1 is no guidance."""
 _GUIDED_RATE = 0.3
 """Of the first learning rate, when guidance begins."""
+_TOKEN_PX = 16
+_COVERED = 0.02
+_EMPHASIS = 3.0
+"""A token of which so much is covered by the solid counts so much more."""
+_GO_ON_RATE = 0.5
+"""Of the first learning rate, where a training goes on from an earlier one."""
 _CHECKPOINT_SECONDS = 240
 _MEMORY = 12
 """The averaged weights look back over about a twelfth of the training."""
@@ -40,20 +47,22 @@ _MEMORY = 12
 
 @dataclass(frozen=True)
 class Latents:
-    """Scaled latents of one format, (n, 16, h, w), and what they show."""
+    """Scaled latents of one format, (n, 16, h, w), what they show, and how much each token counts, (n, tokens, 1)."""
 
     values: torch.Tensor
     scenes: list[Scene]
+    weights: torch.Tensor
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some pictures to learn from: latents (n, 16, h, w), their prompts, as much noise, and n sigmas."""
+    """Some pictures to learn from: latents (n, 16, h, w), their prompts, as much noise, n sigmas, tokens' weights."""
 
     latents: torch.Tensor
     prompts: list[str]
     noise: torch.Tensor
     sigma: torch.Tensor
+    weights: torch.Tensor
 
 
 def scaled(vae: Any, values: torch.Tensor) -> torch.Tensor:
@@ -79,9 +88,20 @@ def answer(pipeline: Any, batch: Batch, prompts: Sequence[str]) -> torch.Tensor:
 
 
 def flow_loss(pipeline: Any, batch: Batch) -> torch.Tensor:
-    """The mean squared error of the predicted direction."""
+    """The mean squared error of the predicted direction, by the tokens' weights."""
     direction = pipeline._pack_latents(batch.noise - batch.latents, *batch.latents.shape)
-    return mse_loss(answer(pipeline, batch, batch.prompts), direction)
+    return _error(answer(pipeline, batch, batch.prompts), direction, batch.weights)
+
+
+def _error(found: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return (weights * (found - wanted).square()).mean() / weights.mean()
+
+
+def token_weights(part: Part) -> torch.Tensor:
+    """How much each token (16 x 16 pixels) counts, (n, tokens, 1): more where the solid is."""
+    seen = torch.from_numpy(np.stack([solid(picture) for picture in part.pictures])).float()
+    share = torch.nn.functional.avg_pool2d(seen[:, None], _TOKEN_PX).flatten(1)[..., None]
+    return 1 + _EMPHASIS * (share > _COVERED).float()
 
 
 def _tokens(tokenizer: Any, prompts: Sequence[str]) -> torch.Tensor:
@@ -110,22 +130,25 @@ def fixed_loss(pipeline: Any, some: Latents, seed: int) -> float:
     count = min(64, len(some.scenes))
     prompts = [describe(scene, rng) for scene in some.scenes[:count]]
     noise = torch.randn(some.values[:count].shape, generator=dice)
-    return float(flow_loss(pipeline, Batch(some.values[:count], prompts, noise, torch.linspace(0.02, 0.98, count))))
+    sigma, plain = torch.linspace(0.02, 0.98, count), torch.ones_like(some.weights[:count])
+    return float(flow_loss(pipeline, Batch(some.values[:count], prompts, noise, sigma, plain)))
 
 
 def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, told: Told, *, out: Path | None = None,
-          batch: int = 32) -> dict[str, Any]:  # fmt: skip
+          batch: int = 32, going_on: bool = False) -> dict[str, Any]:  # fmt: skip
     """Train within the budget; the learning rate falls along a cosine of what is used. Leaves the averaged weights in
     the pipeline; returns steps, batch and losses. With `out`, a usable model is written there every few minutes.
+    going_on: the pipeline was trained before.
     """
     rng = np.random.default_rng(seed)
 
     def loss(some: Batch) -> torch.Tensor:
         wordless = rng.random(batch) < _WORDLESS
         prompts = ["" if without else prompt for prompt, without in zip(some.prompts, wordless, strict=True)]
-        return flow_loss(pipeline, Batch(some.latents, prompts, some.noise, some.sigma))
+        return flow_loss(pipeline, replace(some, prompts=prompts))
 
-    return _fit(pipeline, _batches(data, seed, batch), loss, budget, told, name="transformer", out=out)
+    return _fit(pipeline, _batches(data, seed, batch), loss, budget, told, name="transformer", out=out,
+                strength=_GO_ON_RATE if going_on else 1.0)  # fmt: skip
 
 
 def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, told: Told, *, out: Path | None = None,
@@ -139,7 +162,7 @@ def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, tol
         with torch.no_grad():
             plain = answer(teacher, some, [""] * batch)
             wanted = plain + GUIDANCE * (answer(teacher, some, some.prompts) - plain)
-        return mse_loss(answer(pipeline, some, some.prompts), wanted)
+        return _error(answer(pipeline, some, some.prompts), wanted, some.weights)
 
     batches = _batches(data, seed, batch)
     return _fit(pipeline, batches, loss, budget, told, name="guidance", out=out, strength=_GUIDED_RATE)
@@ -154,10 +177,12 @@ def _batches(data: Sequence[Latents], seed: int, size: int) -> Callable[[], Batc
     def one() -> Batch:
         some = data[int(rng.choice(len(data), p=shares / shares.sum()))]
         chosen = rng.integers(len(some.scenes), size=size)
-        latents = some.values[torch.from_numpy(chosen)]
+        rows = torch.from_numpy(chosen)
+        latents = some.values[rows]
         plain = torch.sigmoid(torch.randn(size))
         sigma = SHIFT * plain / (1 + (SHIFT - 1) * plain)
-        return Batch(latents, [describe(some.scenes[i], rng) for i in chosen], torch.randn_like(latents), sigma)
+        prompts = [describe(some.scenes[i], rng) for i in chosen]
+        return Batch(latents, prompts, torch.randn_like(latents), sigma, some.weights[rows])
 
     return one
 

@@ -85,14 +85,17 @@ class TestTraining:
         from training.demo.budget import Budget
         from training.demo.codec import latents_of
         from training.demo.model import TINY, new_pipeline, save
-        from training.demo.train import Latents, fixed_loss, guide, scaled, train
+        from training.demo.train import Latents, fixed_loss, guide, scaled, token_weights, train
         from training.demo.vae import quality, train_decoder
 
         raw = [latents_of(vae, part) for part in pictures]
         blurred = quality(vae, pictures[0])
         train_decoder(vae, pictures, raw, Budget(steps=25), 1, lambda line: None)
         assert quality(vae, pictures[0]) > blurred + 1
-        data = [Latents(scaled(vae, values), part.scenes) for values, part in zip(raw, pictures, strict=True)]
+        data = [
+            Latents(scaled(vae, values), part.scenes, token_weights(part))
+            for values, part in zip(raw, pictures, strict=True)
+        ]
         pipeline = new_pipeline(vae, TINY, tmp_path / "tokens", 1)
         before = fixed_loss(pipeline, data[0], 1)
         found = train(pipeline, data, Budget(steps=60), 1, lambda line: None, batch=8)
@@ -118,7 +121,7 @@ class TestTraining:
         dice = torch.Generator().manual_seed(3)
         latents = some.values[:8]
         noise = torch.randn(latents.shape, generator=dice)
-        batch = Batch(latents, ["a red cube"] * 8, noise, torch.linspace(0.1, 0.9, 8))
+        batch = Batch(latents, ["a red cube"] * 8, noise, torch.linspace(0.1, 0.9, 8), some.weights[:8])
         with torch.inference_mode():
             plain = answer(teacher, batch, [""] * 8)
             wanted = plain + GUIDANCE * (answer(teacher, batch, batch.prompts) - plain)
