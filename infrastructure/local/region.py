@@ -259,7 +259,7 @@ class Region:
     def _weights(self) -> tuple[str | None, str]:
         if not self.options.demo_weights and "WEIGHTS_URI" not in os.environ:
             return None, "no weights: the demo model was not asked for"
-        return weights.weights_uri(self.options.weights or self.state.weights, self.state.logs / "weights.log")
+        return weights.weights_uri(self.options.weights or self.state.weights)
 
     def _workers(self) -> dict[str, str]:
         if self.options.workers:

@@ -10,7 +10,17 @@ from typing import Any
 from infrastructure.local.demo.client import Api
 
 Mailbox = Callable[[], list[dict[str, Any]]]
-SCOPES = ["uploads:write", "assets:read", "jobs:create", "jobs:read", "jobs:cancel", "billing:read", "profile:read"]
+SCOPES = [
+    "uploads:write",
+    "assets:read",
+    "jobs:create",
+    "jobs:read",
+    "jobs:cancel",
+    "loras:read",
+    "loras:write",
+    "billing:read",
+    "profile:read",
+]
 
 
 @dataclass(frozen=True)
