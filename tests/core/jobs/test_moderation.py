@@ -177,7 +177,7 @@ class TestOrders:
     def test_a_refusal_names_the_category_holds_nothing_and_logs_no_prompt(
         self, engine: Engine, caplog: pytest.LogCaptureFixture
     ) -> None:
-        caplog.set_level(logging.INFO)
+        caplog.set_level(logging.INFO, logger="snapforge")
         with pytest.raises(errors.PromptRefused) as refused:
             order(engine, "a naked child")
         document = refused.value.document()

@@ -1,5 +1,6 @@
 """A LoRA's life beside its trainings: listed, named, deleted, restored, purged."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -24,9 +25,25 @@ def who(engine: Engine) -> Principal:
     return engine.customer(300)
 
 
+@pytest.fixture
+def versioned(engine: Engine) -> Iterator[None]:
+    """The bucket keeps versions, as the template's does."""
+    client, bucket = engine.aws.client("s3"), engine.aws.assets_bucket
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    yield
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+
+
 def weights(aws_uri: str) -> list[str]:
     """What lies in the folder of a version's file."""
     return list(s3.names(aws_uri.rpartition("/")[0] + "/"))
+
+
+def kept(engine: Engine, folder: str) -> list[str]:
+    """All versions of all that lies in a folder."""
+    bucket, prefix = s3.split(folder + "/")
+    found = engine.aws.client("s3").list_object_versions(Bucket=bucket, Prefix=prefix)
+    return [one["Key"] for one in (*found.get("Versions", ()), *found.get("DeleteMarkers", ()))]
 
 
 @pytest.mark.part("JOB-9")
@@ -85,11 +102,18 @@ class TestDeletion:
             service.get_lora(who.org_id, lora_id)
         assert service.get_lora(who.org_id, other).state == "ready"
 
+    @pytest.mark.usefixtures("versioned")
     def test_now_means_now(self, engine: Engine, who: Principal) -> None:
-        lora_id = train(engine, who)
+        """Every version that the bucket keeps, and what the training had left."""
+        job = order_lora(who)
+        lora_id, _ = lora_of(job)
+        engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
         uri = service.usable(who.org_id, lora_id).trained.uri
+        s3.put(uri, s3.get(uri) + b", written again", "application/octet-stream")
+        assert len(kept(engine, uri.rpartition("/")[0])) == 2
         service.delete_lora(who.org_id, lora_id, NOW)
-        assert weights(uri) == []
+        assert kept(engine, uri.rpartition("/")[0]) == []
+        assert kept(engine, f"{uri.partition('/loras/')[0]}/runs/{job.id}") == []
         for call in (service.get_lora, service.restore_lora, service.usable):
             with pytest.raises(errors.LoraNotFound):
                 call(who.org_id, lora_id)
@@ -105,7 +129,7 @@ class TestDeletion:
             raise RuntimeError("the function was killed")
 
         with monkeypatch.context() as broken:
-            broken.setattr(s3, "delete", killed)
+            broken.setattr(s3, "erase", killed)
             with pytest.raises(RuntimeError):
                 service.delete_lora(who.org_id, lora_id, NOW)
         with pytest.raises(errors.LoraDeleted):

@@ -83,6 +83,14 @@ def delete(uri: str) -> None:
     client("s3").delete_object(Bucket=bucket, Key=key)
 
 
+def erase(prefix: str) -> None:
+    """Remove all objects below a prefix for good: every version that a versioned bucket keeps."""
+    bucket, key = split(prefix)
+    for page in client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+        for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            client("s3").delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
+
+
 def names(prefix: str) -> Iterator[str]:
     """The addresses of all objects below a prefix."""
     bucket, key = split(prefix)

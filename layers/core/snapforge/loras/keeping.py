@@ -7,7 +7,7 @@ from snapforge.aws import s3, settings, tables
 from snapforge.kit import clock, ids
 from snapforge.kit.page import decode_cursor, encode_cursor
 from snapforge.loras import errors, store
-from snapforge.loras.domain import AGAIN, RESTORABLE, weights_folder
+from snapforge.loras.domain import AGAIN, RESTORABLE, weights_folder, work_folder
 from snapforge.loras.store import LoraRow, VersionRow
 
 _PURGED_AT_ONCE = 50
@@ -125,10 +125,11 @@ def purge_due(now: datetime) -> int:
 
 
 def _remove(row: LoraRow) -> None:
-    """Weights first: while the row stands, what is left of them is found again."""
-    for uri in s3.names(f"s3://{settings.get('ASSETS_BUCKET')}/{weights_folder(row.id)}"):
-        s3.delete(uri)
+    """Weights first, also where the trainings had left them: while the rows stand, what is left is found again."""
+    bucket = f"s3://{settings.get('ASSETS_BUCKET')}"
+    s3.erase(f"{bucket}/{weights_folder(row.id)}")
     for version in store.versions_of(row.id):
+        s3.erase(f"{bucket}/{work_folder(version.job_id)}")
         version.delete()
     row.delete()
 

@@ -161,7 +161,7 @@ def _one_by_one(climb: Climb, best: Model | None, left: set[int], seen: Graph) -
 
 
 def _masked(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> bool:
-    return climb.task.masks is not None and not climb.task.turns
+    return climb.task.masks is not None and not climb.task.turns and _few(climb, best, left, seen)
 
 
 def _without_masks(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> list[Model]:
@@ -169,12 +169,8 @@ def _without_masks(climb: Climb, best: Model | None, left: set[int], seen: Graph
     return _anew(climb, best, left, seen, Recipe(recipe.px, recipe.features, recipe.peak, recipe.affine, masked=False))
 
 
-def _hopeful(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> bool:
-    """Whether the photos left out are more than strays: many, or one with a link to another photo."""
-    return _few(climb, best, left, seen) or bool(seen.inliers[sorted(left)].any())
-
-
 def _few(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> bool:
+    """Whether more photos are left out than strays: rungs that look at photos anew cost a minute and more."""
     return len(left) > (1 - _GOOD_SHARE) * len(climb.task.paths)
 
 
@@ -248,6 +244,6 @@ RUNGS = (
     Rung("chosen pairs, global mapping", lambda *_: True, _globally),
     Rung("left-out photos registered one by one", _linked, _one_by_one),
     Rung(WITHOUT_MASKS, _masked, _without_masks),
-    Rung("affine features and guided matching for weak photos", _hopeful, _finer),
+    Rung("affine features and guided matching for weak photos", _few, _finer),
     Rung("incremental mapping", _few, _incrementally),
 )

@@ -6,6 +6,11 @@ import tempfile
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.poses.task import Model, Task
 
+_ROUNDS = 2
+_FILTER_PX = 2.0
+_FILTER_DEGREES = 1.5
+"""A sighting further from its point's image, or a point seen under a smaller angle, is left out."""
+
 
 def global_models(task: Task) -> list[Model]:
     """All photos at once (GLOMAP): a model for each connected part of the match graph."""
@@ -14,7 +19,24 @@ def global_models(task: Task) -> list[Model]:
     options.image_names = task.names
     with tempfile.TemporaryDirectory() as folder:
         found = pycolmap.global_mapping(task.database, task.folder, folder, options)
+    for one in found.values():
+        _refine(one)
     return [Model(one, "pycolmap global mapping") for one in found.values()]
+
+
+def _refine(reconstruction: pycolmap.Reconstruction) -> None:
+    """Bundle adjustment of all cameras and points, without the points that do not fit, in place.
+
+    The global mapper keeps sightings that are many pixels off; the photo-by-photo mapper filters its own as it goes.
+    """
+    options = pycolmap.BundleAdjustmentOptions()
+    options.print_summary = False
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
+    for _ in range(_ROUNDS):
+        pycolmap.ObservationManager(reconstruction).filter_all_points3D(_FILTER_PX, _FILTER_DEGREES)
+        pycolmap.bundle_adjustment(reconstruction, options)
+    pycolmap.ObservationManager(reconstruction).filter_all_points3D(_FILTER_PX, _FILTER_DEGREES)
+    reconstruction.update_point_3d_errors()
 
 
 def incremental_models(task: Task) -> list[Model]:
