@@ -71,6 +71,8 @@ def _json_call(operation: str, body: dict[str, Any]) -> list[tuple[str, str]]:
 def _s3_call(method: str, path: str, query: dict[str, str]) -> tuple[str, str]:
     bucket, _, key = path.strip("/").partition("/")
     resource = f"{bucket}/{key}" if key else bucket
+    if not key and "versions" in query:
+        return "ListBucketVersions", resource
     if not key:
         return ("ListBucket" if method in ("GET", "HEAD") else f"{method.title()}Bucket"), resource
     if "tagging" in query:
@@ -79,6 +81,8 @@ def _s3_call(method: str, path: str, query: dict[str, str]) -> tuple[str, str]:
         return "AbortMultipartUpload", resource
     if "uploadId" in query and method == "GET":
         return "ListMultipartUploadParts", resource
+    if "versionId" in query:
+        return {"GET": "GetObjectVersion", "HEAD": "GetObjectVersion"}.get(method, "DeleteObjectVersion"), resource
     action = {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}.get(method, "PutObject")
     return action, resource
 

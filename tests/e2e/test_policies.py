@@ -26,6 +26,7 @@ SCHEDULED = (
     "billing/expire_grants",
     "jobs/sweep_jobs",
     "jobs/keep_workers",
+    "loras/purge_loras",
 )
 Call = dict[str, Any]
 

@@ -60,6 +60,8 @@ class TestReading:
             ("DELETE", "/bucket/k?uploadId=1", "AbortMultipartUpload", "bucket/k"),
             ("PUT", "/bucket/k?tagging", "PutObjectTagging", "bucket/k"),
             ("GET", "/bucket?list-type=2", "ListBucket", "bucket"),
+            ("GET", "/bucket?versions&prefix=a", "ListBucketVersions", "bucket"),
+            ("DELETE", "/bucket/k?versionId=1", "DeleteObjectVersion", "bucket/k"),
         ],
     )
     def test_s3(self, method: str, path: str, action: str, resource: str) -> None:
