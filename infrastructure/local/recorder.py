@@ -70,21 +70,19 @@ def _json_call(operation: str, body: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _s3_call(method: str, path: str, query: dict[str, str]) -> tuple[str, str]:
     bucket, _, key = path.strip("/").partition("/")
-    resource = f"{bucket}/{key}" if key else bucket
-    if not key and "versions" in query:
-        return "ListBucketVersions", resource
     if not key:
-        return ("ListBucket" if method in ("GET", "HEAD") else f"{method.title()}Bucket"), resource
+        listed = "ListBucketVersions" if "versions" in query else "ListBucket"
+        return (listed if method in ("GET", "HEAD") else f"{method.title()}Bucket"), bucket
+    return _s3_object_action(method, query), f"{bucket}/{key}"
+
+
+def _s3_object_action(method: str, query: dict[str, str]) -> str:
     if "tagging" in query:
-        return f"{method.title()}ObjectTagging", resource
-    if "uploadId" in query and method == "DELETE":
-        return "AbortMultipartUpload", resource
-    if "uploadId" in query and method == "GET":
-        return "ListMultipartUploadParts", resource
-    if "versionId" in query:
-        return {"GET": "GetObjectVersion", "HEAD": "GetObjectVersion"}.get(method, "DeleteObjectVersion"), resource
+        return f"{method.title()}ObjectTagging"
+    if "uploadId" in query and method in ("DELETE", "GET"):
+        return "AbortMultipartUpload" if method == "DELETE" else "ListMultipartUploadParts"
     action = {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}.get(method, "PutObject")
-    return action, resource
+    return f"{action}Version" if "versionId" in query else action
 
 
 def _rest_action(method: str, path: str, body: bytes) -> str:
