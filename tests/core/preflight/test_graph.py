@@ -1,10 +1,10 @@
-"""From links to what will register: groups, bridges, turns and coverage, on graphs made by hand."""
+"""From links to what will register: groups, turns and coverage, on graphs made by hand."""
 
 from math import cos, radians, sin
 
 import pytest
 
-from snapforge.preflight import graph
+from snapforge.preflight import graph, looking
 from snapforge.preflight.graph import Link, Rotation
 
 pytestmark = pytest.mark.part("JOB-2")
@@ -49,23 +49,19 @@ class TestBelieved:
         assert stranger not in graph.believed([stranger, link(0, 2), link(1, 2)])
 
 
-class TestCore:
-    def test_a_ring_holds_together(self) -> None:
-        assert graph.core(8, ring(8)) == list(range(8))
-
-    def test_a_chain_does_not(self) -> None:
-        assert graph.core(8, ring(8)[:4]) == []
-
-    def test_of_two_rings_joined_by_one_link_the_larger_is_taken(self) -> None:
+class TestSurvey:
+    def test_the_largest_group_is_expected_to_register(self) -> None:
+        """Also over a single strong link: the worker registers what is left out photo by photo."""
         other = [Link(one.a + 5, one.b + 5, one.inliers, one.turned, one.move) for one in ring(4)]
-        assert graph.core(9, [*ring(5), *other, link(4, 5)]) == [0, 1, 2, 3, 4]
+        assert looking.survey(9, [*ring(5), *other], 1.0).registered == (0, 1, 2, 3, 4)
+        assert looking.survey(9, [*ring(5), *other, link(4, 5)], 1.0).registered == tuple(range(9))
 
-    def test_two_links_between_them_hold_both(self) -> None:
-        other = [Link(one.a + 5, one.b + 5, one.inliers, one.turned, one.move) for one in ring(4)]
-        assert graph.core(9, [*ring(5), *other, link(4, 5), link(0, 8)]) == list(range(9))
+    def test_a_camera_that_was_only_turned_registers_nothing(self) -> None:
+        links = [Link(one.a, one.b, 200, turned=True, move=0.2) for one in ring(8)]
+        assert looking.survey(8, links, 1.0).registered == ()
 
     def test_three_hundred_photos_are_no_trouble(self) -> None:
-        assert len(graph.core(300, ring(300))) == 300
+        assert len(looking.survey(300, ring(300), 1.0).registered) == 300
 
 
 class TestTurnedOnly:

@@ -15,7 +15,7 @@ class Survey(BaseModel):
     groups: tuple[tuple[int, ...], ...]
     """Photos that show the same thing from different places, the largest group first; a photo alone is in none."""
     registered: tuple[int, ...]
-    """Those that are expected to find their place in a model: held by the others from two sides."""
+    """Those that are expected to find their place in a model: the largest group, unless the camera was only turned."""
     turned: bool
     """Whether the camera was only turned: the photos overlap, but there is no depth in them."""
     alike: tuple[int, ...]

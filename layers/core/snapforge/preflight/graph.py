@@ -65,43 +65,6 @@ def believed(links: Sequence[Link]) -> list[Link]:
     return [link for link in linked if link.inliers >= STRONG or beside[link.a] & beside[link.b]]
 
 
-def core(photos: int, links: Sequence[Link]) -> list[int]:
-    """The largest set of photos that stays together whichever one link is taken away: a mapper finds the places of
-    photos that are held from two sides, and breaks where a single link is all there is."""
-    single = _bridges(photos, links)
-    held = groups(photos, [link for number, link in enumerate(links) if number not in single])
-    return held[0] if held else []
-
-
-def _bridges(photos: int, links: Sequence[Link]) -> set[int]:
-    """Numbers of the links without which their two photos have no other way to each other (Tarjan 1974)."""
-    beside: list[list[tuple[int, int]]] = [[] for _ in range(photos)]
-    for number, link in enumerate(links):
-        beside[link.a].append((link.b, number))
-        beside[link.b].append((link.a, number))
-    order: dict[int, int] = {}
-    lowest: dict[int, int] = {}
-    found: set[int] = set()
-
-    def visit(here: int, came_by: int) -> None:
-        order[here] = lowest[here] = len(order)
-        for there, number in beside[here]:
-            if number == came_by:
-                continue
-            if there in order:
-                lowest[here] = min(lowest[here], order[there])
-                continue
-            visit(there, number)
-            lowest[here] = min(lowest[here], lowest[there])
-            if lowest[there] > order[here]:
-                found.add(number)
-
-    for photo in range(photos):
-        if photo not in order:
-            visit(photo, -1)
-    return found
-
-
 def turned_only(photos: int, links: Sequence[Link]) -> bool:
     """Whether most well-matched pairs are explained by a turn alone: the worker refuses such photos."""
     strong = [link for link in links if link.inliers >= 30]

@@ -51,7 +51,7 @@ def survey(photos: int, links: Sequence[Link], seconds: float) -> Survey:
     believed = graph.believed(links)
     groups = graph.groups(photos, believed)
     turned = graph.turned_only(photos, links)
-    held = graph.core(photos, believed)
+    held = groups[0] if groups else []
     return Survey(
         photos=photos,
         groups=tuple(tuple(group) for group in groups),
