@@ -9,10 +9,8 @@ from snapforge.contracts.results import Result, ResultFile
 from snapforge.jobs import errors, moderation, offers
 from snapforge.jobs.domain import trainings
 from snapforge.jobs.domain.orders import ImageOrder, ImageParameters, LoraOrder, LoraParameters, LoraUse
-from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
 from snapforge.jobs.results import Delivered
 from snapforge.jobs.store import JobRow
-from snapforge.kit.errors import InvalidPayload
 from snapforge.loras import service as loras
 
 
@@ -42,7 +40,7 @@ def training_parameters(org_id: str, order: LoraOrder, capture: Capture, lora_id
     LoraDeleted, LoraInTraining.
     """
     moderation.require_drawable(" ".join([order.name or "", order.subject or "", *order.captions.values()]))
-    try:
+    with offers.explained():
         if order.lora_id is None:
             number = 1
             model = trainings.base_model(order, offers.image_models())
@@ -59,12 +57,6 @@ def training_parameters(org_id: str, order: LoraOrder, capture: Capture, lora_id
             capture_version=capture.version,
             names=[photo.name for photo in capture.usable],
         )
-    except NotOfferedError as error:
-        raise errors.ModelNotOffered(str(error), errors=[{"pointer": "/model", "detail": str(error)}]) from error
-    except NotDrawableError as error:
-        raise InvalidPayload(
-            f"/{error.member}: {error}", errors=[{"pointer": f"/{error.member}", "detail": str(error)}]
-        ) from error
 
 
 def bind(tx: tables.Transaction, job: JobRow) -> None:

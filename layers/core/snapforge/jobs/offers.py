@@ -1,6 +1,8 @@
 """What this installation offers, by its settings, and an order held against it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from snapforge.aws import settings
 from snapforge.jobs import errors, moderation
@@ -21,12 +23,18 @@ def image_parameters(order: ImageOrder, seed: int, loras: Sequence[LoraUse] = ()
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, and InvalidPayload with a pointer.
     """
     moderation.require_drawable(order.prompt)
-    try:
+    with explained(offered=list(image_models())):
         return pictures.resolve(order, seed, image_models(), loras)
+
+
+@contextmanager
+def explained(**more: Any) -> Iterator[None]:
+    """What the domain refuses inside, as the customer sees it: ModelNotOffered with `more`, or InvalidPayload."""
+    try:
+        yield
     except NotOfferedError as error:
-        raise errors.ModelNotOffered(
-            str(error), errors=[{"pointer": "/model", "detail": str(error)}], offered=list(image_models())
-        ) from error
+        detail = {"pointer": "/model", "detail": str(error)}
+        raise errors.ModelNotOffered(str(error), errors=[detail], **more) from error
     except NotDrawableError as error:
         raise InvalidPayload(
             f"/{error.member}: {error}", errors=[{"pointer": f"/{error.member}", "detail": str(error)}]

@@ -8,7 +8,7 @@ from snapforge.kit import clock, ids
 from snapforge.kit.page import decode_cursor, encode_cursor
 from snapforge.loras import errors, store
 from snapforge.loras.domain import AGAIN, RESTORABLE, weights_folder, work_folder
-from snapforge.loras.store import LoraRow, VersionRow
+from snapforge.loras.store import LoraRow
 
 _PURGED_AT_ONCE = 50
 
@@ -132,8 +132,3 @@ def _remove(row: LoraRow) -> None:
         s3.erase(f"{bucket}/{work_folder(version.job_id)}")
         version.delete()
     row.delete()
-
-
-def versions(lora_id: str) -> list[VersionRow]:
-    """All trainings, the newest first."""
-    return store.versions_of(lora_id)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from snapforge.assets import service as assets
 from snapforge.kit import clock
 from snapforge.kit.page import Page
-from snapforge.loras import keeping, schemas
+from snapforge.loras import keeping, schemas, store
 from snapforge.loras.domain import Lora, State, Trained, Usable
 from snapforge.loras.training import ADAPTER, Plan, begin_version, end_version, keep_weights, trainable
 from snapforge.loras.using import require_usable, usable
@@ -42,7 +42,7 @@ def to_train(org_id: str, lora_id: str) -> Lora:
 def get_lora(org_id: str, lora_id: str) -> schemas.LoraDetail:
     """A LoRA and its trainings, also a deleted one. LoraNotFound."""
     row = keeping.find(org_id, lora_id)
-    versions = [_version(version) for version in keeping.versions(lora_id)]
+    versions = [_version(version) for version in store.versions_of(lora_id)]
     return schemas.LoraDetail(**_view(row).model_dump(), versions=versions)
 
 
