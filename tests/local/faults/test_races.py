@@ -39,7 +39,8 @@ def test_eight_processes_on_one_balance_then_on_one_job(poor: House) -> None:
     jobs = [str(answer.body["id"]) for answer in told if answer.status == 201]
 
     cancels = [[Call(f"/v1/jobs/{job_id}/cancel", "-") for job_id in jobs] for _ in range(PROCESSES)]
-    assert {answer.status for row in race(base, token, cancels) for answer in row} == {200}
+    refused = [answer for row in race(base, token, cancels) for answer in row if answer.status != 200]
+    assert refused == []
     poor.balanced(*(poor.settled(job_id, "canceled") for job_id in jobs))
 
     retries = [[Call(f"/v1/jobs/{jobs[0]}/retry", f"retry-number-{number}")] for number in range(PROCESSES)]

@@ -24,6 +24,8 @@ Failure = Callable[[Item | None], Exception]
 """Makes the error of a failed condition from the item that stood in the way (None: there was none)."""
 
 ATTEMPTS = 8
+PATIENCE_SECONDS = 15.0
+"""Half of what an endpoint's function may take: whoever waits for a busy row is told to come again, and not cut off."""
 MAX_ITEMS = 100
 
 
@@ -92,11 +94,16 @@ T = TypeVar("T")
 
 
 def retried(decide_and_write: Callable[[], T]) -> T:
-    """Run a read-decide-write again, with jitter, while it raises Stale; Unavailable (503) after 12 tries."""
+    """Run a read-decide-write again, with jitter, while it raises Stale; Unavailable (503) after 12 tries, or when
+    PATIENCE_SECONDS are over.
+    """
+    end = time.monotonic() + PATIENCE_SECONDS
     for attempt in range(12):
         try:
             return decide_and_write()
         except Stale:
+            if time.monotonic() > end:
+                break
             time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))
     raise Unavailable("Many requests change the same row.")
 
