@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from snapforge.kit.sheets import GAP_PX, grid
 from worker.engines.image.adapters import Adapter, Adapters
 from worker.engines.image.prompts import longest_prompt
 
-_GAP_PX = 4
 _LONGEST_PX = 1024
 _QUALITY = 85
 Told = Callable[[float], None]
@@ -44,20 +44,9 @@ def draw(
                 ).images
             told((row * len(prompts) + column + 1) / (2 * len(prompts)))
         rows.append(pictures)
-    return _grid(rows, size)
-
-
-def _grid(rows: list[list[Any]], size: int) -> Any:
-    from PIL import Image
-
-    columns = len(rows[0])
-    cell = min(size, (_LONGEST_PX - _GAP_PX * (columns - 1)) // columns)
-    step = cell + _GAP_PX
-    sheet = Image.new("RGB", (columns * step - _GAP_PX, len(rows) * step - _GAP_PX), "white")
-    for y, pictures in enumerate(rows):
-        for x, picture in enumerate(pictures):
-            sheet.paste(picture.convert("RGB").resize((cell, cell), Image.Resampling.LANCZOS), (x * step, y * step))
-    return sheet
+    every = [picture for row in rows for picture in row]
+    cell = min(size, (_LONGEST_PX + GAP_PX) // len(prompts) - GAP_PX)
+    return grid(every, len(every), len(prompts), (cell, cell))
 
 
 def write(sheet: Any, path: Path) -> None:

@@ -8,6 +8,11 @@ from snapforge.contracts.adapters import MAX_RANK, AdapterRef
 from snapforge.contracts.base import CONTRACT, Contract
 
 
+def work_folder(job_id: str) -> str:
+    """The keys of what a job's attempts keep while they work, in the assets bucket: `<run>/<attempt>/…` below it."""
+    return f"runs/{job_id}/"
+
+
 class ImageWork(Contract):
     """A prompt to be drawn `count` times. Picture i is made with seed `seed + i`."""
 

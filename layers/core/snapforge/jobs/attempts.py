@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from snapforge.aws import batch, s3, settings, states, tables
 from snapforge.aws.batch import BatchJob
+from snapforge.contracts.manifest import work_folder
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import Result
 from snapforge.contracts.tickets import RESULT
@@ -23,7 +24,7 @@ SETTLING = timedelta(minutes=2)
 
 def prefix_uri(job_id: str, run: int, attempt: int) -> str:
     """Where an attempt's manifest, claim, checkpoints and results lie."""
-    return f"s3://{settings.get('ASSETS_BUCKET')}/runs/{job_id}/{run}/{attempt}/"
+    return f"s3://{settings.get('ASSETS_BUCKET')}/{work_folder(job_id)}{run}/{attempt}/"
 
 
 def row_prefix(row: AttemptRow) -> str:

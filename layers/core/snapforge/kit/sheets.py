@@ -2,12 +2,15 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 LONGEST_PX = 512
-_GAP_PX = 4
+GAP_PX = 4
 _QUALITY = 82
 
 
@@ -23,23 +26,35 @@ def contact_sheet(pictures: Sequence[Path | IO[bytes]]) -> tuple[bytes, int, int
     columns = _columns(len(pictures), width, height)
     rows = math.ceil(len(pictures) / columns)
     scale = min(
-        (LONGEST_PX - _GAP_PX * (columns - 1)) / (columns * width),
-        (LONGEST_PX - _GAP_PX * (rows - 1)) / (rows * height),
+        (LONGEST_PX - GAP_PX * (columns - 1)) / (columns * width),
+        (LONGEST_PX - GAP_PX * (rows - 1)) / (rows * height),
         1.0,
     )
-    cell = max(1, int(width * scale)), max(1, int(height * scale))
-    sheet = Image.new(
-        "RGB",
-        (columns * cell[0] + _GAP_PX * (columns - 1), rows * cell[1] + _GAP_PX * (rows - 1)),
-        "white",
-    )
-    for index, source in enumerate(pictures):
-        with Image.open(source) as picture:
-            small = picture.convert("RGB").resize(cell, Image.Resampling.LANCZOS)
-        sheet.paste(small, ((index % columns) * (cell[0] + _GAP_PX), (index // columns) * (cell[1] + _GAP_PX)))
+    sheet = grid(_opened(pictures), len(pictures), columns, (max(1, int(width * scale)), max(1, int(height * scale))))
     out = io.BytesIO()
     sheet.save(out, format="JPEG", quality=_QUALITY, optimize=True)
     return out.getvalue(), sheet.width, sheet.height
+
+
+def grid(pictures: "Iterable[Picture]", count: int, columns: int, cell: tuple[int, int]) -> "Picture":
+    """`count` pictures row by row on white, each brought to `cell` (width, height in pixels), gaps between them."""
+    from PIL import Image
+
+    step = cell[0] + GAP_PX, cell[1] + GAP_PX
+    sheet = Image.new("RGB", (columns * step[0] - GAP_PX, math.ceil(count / columns) * step[1] - GAP_PX), "white")
+    for index, picture in enumerate(pictures):
+        small = picture.convert("RGB").resize(cell, Image.Resampling.LANCZOS)
+        sheet.paste(small, (index % columns * step[0], index // columns * step[1]))
+    return sheet
+
+
+def _opened(sources: Sequence[Path | IO[bytes]]) -> "Iterator[Picture]":
+    """One at a time: sixteen large pictures are not held at once."""
+    from PIL import Image
+
+    for source in sources:
+        with Image.open(source) as picture:
+            yield picture
 
 
 def _columns(count: int, width: int, height: int) -> int:

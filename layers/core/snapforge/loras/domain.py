@@ -89,11 +89,6 @@ def weights_key(lora_id: str, version: int) -> str:
     return f"{weights_folder(lora_id)}{version:04d}.safetensors"
 
 
-def work_folder(job_id: str) -> str:
-    """Where the attempts of a training keep their files: checkpoints and results hold the weights too."""
-    return f"runs/{job_id}/"
-
-
 def weights_folder(lora_id: str) -> str:
     """Where all versions of a LoRA lie: removing it removes all of them, and nothing of anybody else."""
     return f"loras/{lora_id}/"

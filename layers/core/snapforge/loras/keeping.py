@@ -4,10 +4,11 @@ from contextlib import suppress
 from datetime import datetime
 
 from snapforge.aws import s3, settings, tables
+from snapforge.contracts.manifest import work_folder
 from snapforge.kit import clock, ids
 from snapforge.kit.page import decode_cursor, encode_cursor
 from snapforge.loras import errors, store
-from snapforge.loras.domain import AGAIN, RESTORABLE, weights_folder, work_folder
+from snapforge.loras.domain import AGAIN, RESTORABLE, weights_folder
 from snapforge.loras.store import LoraRow
 
 _PURGED_AT_ONCE = 50
@@ -125,7 +126,9 @@ def purge_due(now: datetime) -> int:
 
 
 def _remove(row: LoraRow) -> None:
-    """Weights first, also where the trainings had left them: while the rows stand, what is left is found again."""
+    """Weights first, also where the trainings had left them (checkpoints, results): while the rows stand, what is left
+    is found again.
+    """
     bucket = f"s3://{settings.get('ASSETS_BUCKET')}"
     s3.erase(f"{bucket}/{weights_folder(row.id)}")
     for version in store.versions_of(row.id):
