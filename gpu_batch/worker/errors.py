@@ -72,6 +72,17 @@ class TransientError(WorkerError):
         super().__init__(FailureCategory.transient, code, message)
 
 
+class Unfit(TransientError):
+    """Nothing that this process takes up can succeed any more: a fresh one, perhaps on another machine, has to."""
+
+
+class DiskFull(Unfit):
+    """There is no room left to write to."""
+
+    def __init__(self) -> None:
+        super().__init__("disk_full", "The worker's disk is full.")
+
+
 class OutOfMemory(WorkerError):
     """The machine's or the GPU's memory did not suffice; the next attempt gets `reduced` settings."""
 
@@ -150,7 +161,7 @@ def _meaning(cause: BaseException) -> WorkerError | None:
     text = str(cause)
     full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
     if full or (isinstance(cause, OSError | RuntimeError) and any(known in text for known in _FULL_DISK_TEXTS)):
-        return TransientError("disk_full", "The worker's disk is full.")
+        return DiskFull()
     # torch.OutOfMemoryError by name: the frame does not import torch.
     out = isinstance(cause, MemoryError) or type(cause).__name__ == "OutOfMemoryError"
     if out or (isinstance(cause, RuntimeError) and any(known in text for known in _MEMORY_TEXTS)):

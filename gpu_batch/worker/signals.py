@@ -63,8 +63,14 @@ class Stop:
         os.close(self._wake)
         os.close(self._waker)
 
+    def leave(self, reason: WorkerError) -> None:
+        """Stop for what the process has found out itself; the first reason counts. From any thread."""
+        if self._reason is None:
+            self._reason = reason
+            self.event.set()
+
     def check(self) -> None:
-        """Raise Interrupted or DeadlineError where the process has to stop."""
+        """Raise the reason (Interrupted, DeadlineError, or what `leave` was given) where the process has to stop."""
         if self._reason is not None:
             raise self._reason
 
@@ -72,10 +78,10 @@ class Stop:
         woken = self._wait(None if self._deadline is None else (self._deadline - datetime.now(UTC)).total_seconds())
         if woken == "over":
             return
-        self._reason = DeadlineError() if woken == "time" else Interrupted()
-        self.event.set()
+        reason = self._reason or (DeadlineError() if woken == "time" else Interrupted())
+        self.leave(reason)
         if self._wait(GRACE_S, signals=False) == "time":
-            self._on_stuck(self._reason)
+            self._on_stuck(reason)
 
     def _wait(self, seconds: float | None, *, signals: bool = True) -> str:
         """`over` when the work ended, `signal`, or `time` when the seconds (None: without end) have passed."""

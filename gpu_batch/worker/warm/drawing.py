@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker.engines.base import ImageEngine
-from worker.errors import BugError, OutOfMemory, TransientError, WorkerError, explain
+from worker.errors import BugError, OutOfMemory, Unfit, WorkerError, explain
 from worker.signals import Stopping
 from worker.stages.image import draw
 from worker.warm.choice import share_out
@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 _BROKEN_GPU = ("CUDA error", "CUBLAS_STATUS", "CUDNN_STATUS")
 
 
-class GpuBrokenError(TransientError):
+class GpuBrokenError(Unfit):
     """The process cannot compute on the GPU any more; only a fresh one can."""
 
     def __init__(self, message: str) -> None:
@@ -56,7 +56,7 @@ class Drawing:
         return self._rooms.get(key.plain, self.micro_batch)
 
     def run(self, engine: ImageEngine, sheets: Sequence[Sheet]) -> None:
-        """Draw pictures of one key. Raises Interrupted, or GpuBrokenError; nothing else."""
+        """Draw pictures of one key. Raises Interrupted or Unfit; nothing else."""
         wanted = [sheet for sheet in sheets if not self._left(sheet)]
         if not wanted:
             return
@@ -72,7 +72,7 @@ class Drawing:
 
     def _apart(self, engine: ImageEngine, sheets: Sequence[Sheet], error: WorkerError) -> None:
         """Draw again in smaller parts what failed together; blame who fails alone."""
-        if isinstance(error, GpuBrokenError):
+        if isinstance(error, Unfit):
             raise error
         if len(sheets) == 1:
             _logger.warning("a picture failed: %s", error, exc_info=error.__cause__ or error)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from worker.errors import Interrupted, WorkerError, explain
+from worker.errors import Interrupted, Unfit, WorkerError, explain
 from worker.kinds import Kind
 from worker.lifecycle import run_stage, write_partial, write_result
+from worker.signals import Stop
 from worker.stages.image import draw
 from worker.stages.image.work import pictures
 from worker.warm.intake import Hand
@@ -26,10 +27,11 @@ _LONGEST_CLOSE_S = 45.0
 class Finishing:
     """A pool of threads; an order's lock keeps them from working on one attempt together."""
 
-    def __init__(self, kind: Kind, hand: Hand, queues: Queues) -> None:
+    def __init__(self, kind: Kind, hand: Hand, queues: Queues, stop: Stop) -> None:
         self._kind = kind
         self._hand = hand
         self._queues = queues
+        self._stop = stop
         self._pool = ThreadPoolExecutor(_THREADS, "finishing")
         self._open: set[Future[None]] = set()
 
@@ -106,6 +108,9 @@ class Finishing:
 
     def _fail(self, order: Order, error: WorkerError) -> None:
         attempt, reporter = order.in_hand()
+        if isinstance(error, Unfit):
+            # First: whatever is taken up or drawn from now on would end the same way.
+            self._stop.leave(error)
         _logger.warning("an attempt ends", extra={"prefix": order.prefix, "code": error.code, "error": error.message})
         order.missing.clear()
         partial = write_partial(attempt, self._kind, error)

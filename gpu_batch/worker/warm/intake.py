@@ -16,11 +16,11 @@ from snapforge.contracts.base import CONTRACT
 from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM, LOST_SECONDS, Ticket
 from worker.adapters import AdapterCache, fetch_adapters
 from worker.attempt import Attempt
-from worker.errors import BadManifest, Canceled, WorkerError, WorkerLost, explain
+from worker.errors import BadManifest, Canceled, Unfit, WorkerError, WorkerLost, explain
 from worker.kinds import Kind
 from worker.lifecycle import UnreadableManifest, finished, read_manifest
 from worker.progress import Reporter, Sender
-from worker.signals import Stopping
+from worker.signals import Stop
 from worker.stages.image import draw
 from worker.storage import Missing, Storage
 from worker.warm.order import Order, image_work, prefix_of
@@ -80,7 +80,7 @@ class Intake:
         storage: Storage,
         queues: Queues,
         hand: Hand,
-        stop: Stopping,
+        stop: Stop,
         *,
         folder: Path,
         kind: Kind,
@@ -144,10 +144,20 @@ class Intake:
             if order.claimed:
                 self._failed(order, error)
             else:
-                self._hand.drop(order)
-                self._later(order.message, error)
+                self._not_begun(order, error)
             return False
         return True
+
+    def _not_begun(self, order: Order, error: WorkerError) -> None:
+        """Somebody begins it later; at once, and not this process, where that has no room for it."""
+        self._hand.drop(order)
+        if not isinstance(error, Unfit) or order.reporter is None:
+            self._later(order.message, error)
+            return
+        self._stop.leave(error)
+        # The claim stands, so others would wait for our beats: the attempt ends, and its successor is anybody's.
+        if order.reporter.failed(error, None, _PATIENCE_S):
+            self._queues.delete(order.message)
 
     def _begin(self, order: Order, *, again: bool) -> None:
         """Set the attempt up: reporter, folder, beat, a last look for a cancel, what earlier entries kept, adapters."""

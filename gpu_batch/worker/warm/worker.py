@@ -12,7 +12,7 @@ from typing import Protocol
 
 from worker.adapters import AdapterCache
 from worker.engines.base import ImageEngine
-from worker.errors import DeadlineError, Exit, Interrupted, WorkerError, explain
+from worker.errors import DeadlineError, Exit, Interrupted, Unfit, WorkerError, explain
 from worker.kinds import KINDS, Kind
 from worker.progress import reports_client
 from worker.signals import Stop
@@ -21,7 +21,7 @@ from worker.stages.image.load import Models, Told
 from worker.storage import Storage, client
 from worker.tools import log_json
 from worker.warm.choice import Share, choose, others_turn
-from worker.warm.drawing import Drawing, GpuBrokenError, Sheet
+from worker.warm.drawing import Drawing, Sheet
 from worker.warm.finishing import Finishing
 from worker.warm.intake import Hand, Intake
 from worker.warm.order import Key, Order
@@ -78,7 +78,7 @@ class WarmWorker:
         self._queues = Queues(client("sqs", max_pool_connections=20), settings.queue_urls)
         self._hand = Hand()
         self._stop = Stop(None, self._give_up)
-        self._finishing = Finishing(self._kind, self._hand, self._queues)
+        self._finishing = Finishing(self._kind, self._hand, self._queues, self._stop)
         self._drawing = Drawing(self._stop, settings.micro_batch, self._finishing.keep, self._failed)
         self._intake = Intake(
             settings, self._storage, self._queues, self._hand, self._stop,
@@ -99,8 +99,8 @@ class WarmWorker:
             except Interrupted:
                 code = Exit.TRY_AGAIN
                 self._end_all(Interrupted())
-            except GpuBrokenError as error:
-                _logger.exception("the GPU is lost to this process")
+            except Unfit as error:
+                _logger.exception("nothing can be done here any more")
                 code = Exit.TRY_AGAIN
                 self._end_all(error)
             self._queues.put_back(self._queues.close())
@@ -143,6 +143,8 @@ class WarmWorker:
         room = self._drawing.room(shares[0].order.key)
         if room < self._settings.micro_batch:
             shares = choose(orders, room, loaded, self._turn, now)
+        # Once more: what came to light since the loop's own look must not cost another order an attempt.
+        self._stop.check()
         self._turn += 1
         sheets = self._claimed(shares)
         if not sheets:

@@ -3,7 +3,6 @@
 import resource
 import signal
 
-import psutil
 import pytest
 
 from tests.local.faults.house import LONG, House
@@ -53,19 +52,17 @@ class TestReclaimed:
 class TestFullDisk:
     """RLIMIT_FSIZE set on the running worker: every larger write fails as on a full disk."""
 
-    def test_while_drawing_the_attempt_fails_and_the_next_one_goes_on_where_there_is_room(self, house: House) -> None:
+    @pytest.mark.usefixtures("prompt_batch_news")
+    def test_while_drawing_the_worker_says_so_and_leaves_and_a_fresh_one_goes_on(self, house: House) -> None:
         job_id = house.order(LONG)
         house.when(job_id, "draw")
-        workers = [process.pid for process in house.workers(job_id)]
-        for pid in workers:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-        until(lambda: "outcome" in house.attempt_rows(job_id)[0], seconds=120)
-        for pid in filter(psutil.pid_exists, workers):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        for process in house.workers(job_id):
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 
         job = house.settled(job_id, "succeeded")
 
-        first = house.attempt_rows(job_id)[0]
+        first, second = house.attempt_rows(job_id)
         assert "disk_full" in first["outcome"]
+        assert second["owner"] != first["owner"]
         assert job["attempt"] == 2
         house.balanced(job)
