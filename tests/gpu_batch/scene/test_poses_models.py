@@ -1,6 +1,7 @@
 """Poses from match graphs without pictures: what one model is made of, and what is taken out of it again."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ from snapforge.contracts.manifest import Photo
 from snapforge.contracts.results import PoseRung
 from worker.engines.scene import presets
 from worker.engines.scene.colmap import pycolmap
-from worker.engines.scene.poses import Model, Task, degrees_round, keyframes, mapping, matching, refusals
+from worker.engines.scene.poses import Model, Task, degrees_round, features, keyframes, mapping, matching, refusals
+from worker.engines.scene.poses.calibrating import calibrate
 from worker.engines.scene.poses.journal import Journal
 from worker.engines.scene.poses.judging import judge
 from worker.errors import InputError
@@ -43,6 +45,42 @@ def made(tmp_path: Path, apart: Iterable[tuple[int, int]] = (), few: int = 0) ->
 
 def between(one: Iterable[int], other: Iterable[int]) -> list[tuple[int, int]]:
     return [(min(a, b), max(a, b)) for a in one for b in other if a != b]
+
+
+class TestDatabase:
+    def test_pairs_without_a_match_count_as_tried(self, tmp_path: Path) -> None:
+        task, _ = made(tmp_path, [(0, 1), (2, 3)])
+        with pycolmap.Database.open(task.database) as database:
+            ids = {image.name: image.image_id for image in database.read_all_images()}
+            database.write_matches(ids[task.names[0]], ids[task.names[1]], np.zeros((0, 2), np.uint32))
+        seen = matching.graph(task)
+        assert seen.tried[0, 1]
+        assert not seen.inliers[0, 1]
+        assert not seen.tried[2, 3]
+        assert seen.tried.sum() == COUNT * (COUNT - 1) - 2
+
+    def test_forgotten_photos_have_neither_features_nor_pairs(self, tmp_path: Path) -> None:
+        task, _ = made(tmp_path)
+        features.forget(task, [0, 5])
+        seen = matching.graph(task)
+        assert not seen.tried[[0, 5]].any()
+        assert seen.tried.sum() == (COUNT - 2) * (COUNT - 3)
+        with pycolmap.Database.open(task.database) as database:
+            held = {image.name: database.exists_keypoints(image.image_id) for image in database.read_all_images()}
+        assert [name for name, there in held.items() if not there] == [task.names[0], task.names[5]]
+
+    def test_matches_that_guided_matching_added_outlive_a_calibration(self, tmp_path: Path) -> None:
+        """pycolmap keeps them beside a pair's own matches, and verifying anew would look at the latter alone."""
+        task, _ = made(tmp_path)
+        before = matching.graph(task).inliers
+        with pycolmap.Database.open(task.database) as database:
+            for pair_id, geometry in zip(*database.read_two_view_geometries(), strict=True):
+                pair = pycolmap.pair_id_to_image_pair(pair_id)
+                database.delete_matches(*pair)
+                database.write_matches(*pair, geometry.inlier_matches[: len(geometry.inlier_matches) // 3])
+        unknown = replace(task, photos=[photo.model_copy(update={"focal_px": None}) for photo in task.photos])
+        assert calibrate(unknown)
+        assert matching.graph(task).inliers.sum() > 0.9 * before.sum()
 
 
 class TestJudging:

@@ -61,6 +61,7 @@ class PoseRung(Contract):
     reprojection_error_px: float | None
     """Mean over that model, in pixels of the photos."""
     seconds: float
+    """Wall time, features and matching included; of a rung that was interrupted, since the restart."""
 
 
 class SceneQuality(Contract):

@@ -4,6 +4,8 @@ import pathlib
 import shutil
 import tempfile
 
+import numpy as np
+
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.poses.task import Task
 
@@ -27,6 +29,7 @@ def calibrate(task: Task) -> list[float]:
             return []
         with pycolmap.Database.open(trial) as database:
             cameras = database.read_all_cameras()
+    _keep_guided(task.database)
     with pycolmap.Database.open(task.database) as database:
         for camera in cameras:
             database.update_camera(camera)
@@ -35,3 +38,17 @@ def calibrate(task: Task) -> list[float]:
     verification.ransac.random_seed = task.seed
     pycolmap.geometric_verification(task.database, two_view_geometry_options=verification)
     return [float(camera.params[0]) for camera in cameras]
+
+
+def _keep_guided(path: pathlib.Path) -> None:
+    """Put the matches that guided matching added among a pair's own: verifying anew looks only at the latter."""
+    with pycolmap.Database.open(path) as database:
+        for pair_id, geometry in zip(*database.read_two_view_geometries(), strict=True):
+            pair = pycolmap.pair_id_to_image_pair(pair_id)
+            plain, verified = np.asarray(database.read_matches(*pair)), np.asarray(geometry.inlier_matches)
+            # A feature has one match: the verified one.
+            free = ~np.isin(plain[:, 0], verified[:, 0]) & ~np.isin(plain[:, 1], verified[:, 1])
+            both = np.concatenate([verified, plain[free]])
+            if len(both) > len(plain):
+                database.delete_matches(*pair)
+                database.write_matches(*pair, both)

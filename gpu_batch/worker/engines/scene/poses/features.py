@@ -1,9 +1,7 @@
 """SIFT features of the photos, in the database."""
 
 import pathlib
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,6 +11,7 @@ from snapforge.contracts.manifest import Photo
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.masks import Mask
 from worker.engines.scene.photos import shrink
+from worker.engines.scene.poses import tables
 from worker.engines.scene.poses.task import Task
 
 _CHUNK = 4
@@ -92,22 +91,10 @@ def _options(recipe: Recipe) -> pycolmap.FeatureExtractionOptions:
 
 
 def forget(task: Task, numbers: Iterable[int]) -> None:
-    """Drop the features of these photos and every match with them, so that others can take their place.
-
-    pycolmap clears whole tables only, so this goes to the file itself (COLMAP's documented database format).
-    """
+    """Drop the features of these photos and every match with them, so that others can take their place."""
     with pycolmap.Database.open(task.database) as database:
         ids = {image.name: image.image_id for image in database.read_all_images()}
-        gone = [ids[task.paths[number].name] for number in numbers]
-        for one in gone:
-            for other in ids.values():
-                if other != one and database.exists_matches(one, other):
-                    database.delete_matches(one, other)
-                if other != one and database.exists_two_view_geometry(one, other):
-                    database.delete_two_view_geometry(one, other)
-    with closing(sqlite3.connect(task.database)) as connection, connection:
-        for table in ("keypoints", "descriptors"):
-            connection.executemany(f"DELETE FROM {table} WHERE image_id = ?", [(one,) for one in gone])  # noqa: S608
+    tables.forget(task.database, [ids[task.paths[number].name] for number in numbers])
 
 
 def write_masks(folder: pathlib.Path, paths: Sequence[pathlib.Path], masks: Sequence[Mask | None]) -> None:

@@ -70,13 +70,14 @@ def solve(task: Task, tick: Tick, keep: Callable[[], None]) -> Solution:
         left = set(range(len(task.paths))) - climb.numbers(best)
         if number and not left:
             break
-        seen = matching.graph(task) if number else None
-        if seen is None:
+        begun = time.monotonic()
+        if not number:
             _match_all(climb)
-            seen = matching.graph(task)
+        seen = matching.graph(task)
+        if not number:
             refusals.refuse_turned(seen)
         if rung.helps(climb, best, left, seen):
-            _take(climb, rung, best, left, seen)
+            _take(climb, rung, best, left, seen, begun)
             keep()
     models = journal.models()
     refusals.refuse_parts(task, models, matching.graph(task))
@@ -98,8 +99,7 @@ def _best(journal: Journal) -> Model | None:
     return next(iter(journal.models()), None)
 
 
-def _take(climb: Climb, rung: Rung, best: Model | None, left: set[int], seen: Graph) -> None:
-    begun = time.monotonic()
+def _take(climb: Climb, rung: Rung, best: Model | None, left: set[int], seen: Graph, begun: float) -> None:
     verdicts = [judge(climb.task, model) for model in rung.climb(climb, best, left, seen)]
     sound = sorted((one.model for one in verdicts if one.model), key=lambda model: (-len(model.names), model.error_px))
     first = sound[0] if sound else None
@@ -233,11 +233,6 @@ def _pairs_anew(chosen: set[int], seen: Graph) -> list[pairs.Pair]:
     return sorted(again | set(pairs.pairs_of(chosen, seen.inliers, tried, _MOST_PAIRS)))
 
 
-def _incrementally(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> list[Model]:
-    climb.tick(0.0, "computing poses photo by photo")
-    return mapping.incremental_models(climb.task)
-
-
 WITHOUT_MASKS = "weak photos without masks"
 
 RUNGS = (
@@ -245,5 +240,4 @@ RUNGS = (
     Rung("left-out photos registered one by one", _linked, _one_by_one),
     Rung(WITHOUT_MASKS, _masked, _without_masks),
     Rung("affine features and guided matching for weak photos", _few, _finer),
-    Rung("incremental mapping", _few, _incrementally),
 )

@@ -39,13 +39,6 @@ def _refine(reconstruction: pycolmap.Reconstruction) -> None:
     reconstruction.update_point_3d_errors()
 
 
-def incremental_models(task: Task) -> list[Model]:
-    """Photo by photo from the best pair; slower, but each photo is checked against what stands."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = pycolmap.incremental_mapping(task.database, task.folder, folder, _incremental(task))
-    return [Model(one, "pycolmap incremental mapping") for one in found.values()]
-
-
 def extended(task: Task, model: Model) -> Model:
     """The model with those left-out photos registered that see enough of it."""
     with tempfile.TemporaryDirectory() as folder:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.pairs import Pair
+from worker.engines.scene.poses import tables
 from worker.engines.scene.poses.task import Task
 
 Ints = npt.NDArray[np.int64]
@@ -84,10 +84,10 @@ def graph(task: Task) -> Graph:
     with pycolmap.Database.open(task.database) as database:
         by_id = {image.image_id: number[image.name] for image in database.read_all_images() if image.name in number}
         pair_ids, geometries = database.read_two_view_geometries()
-        # Pairs without a match are in no list of the database's, but known to it.
-        for a, b in combinations(sorted(by_id), 2):
-            if database.exists_matches(a, b):
-                tried[by_id[a], by_id[b]] = tried[by_id[b], by_id[a]] = True
+    for pair in tables.matched(task.database):
+        a, b = (by_id.get(one, -1) for one in pair)
+        if min(a, b) >= 0:
+            tried[a, b] = tried[b, a] = True
     for pair_id, geometry in zip(pair_ids, geometries, strict=True):
         a, b = (by_id.get(one, -1) for one in pycolmap.pair_id_to_image_pair(pair_id))
         if min(a, b) >= 0 and len(geometry.inlier_matches) >= VERIFIED:
