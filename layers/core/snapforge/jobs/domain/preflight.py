@@ -108,10 +108,8 @@ def connections(survey: Survey, names: Sequence[str]) -> list[Finding]:
         found.append(_partial_turn(survey.coverage_degrees))
     if _filmed(survey):
         found.append(_film(survey.photos))
-    placed_ones, loose = set(survey.registered), set(survey.groups[0] if survey.groups else ())
-    elsewhere = placed_ones.union(*others)
-    found += [_loose(names[number]) for number in sorted(loose - placed_ones)]
-    return found + [_unconnected(name) for number, name in enumerate(names) if number not in elsewhere | loose]
+    connected = {number for group in (*survey.groups[:1], *others) for number in group}
+    return found + [_unconnected(name) for number, name in enumerate(names) if number not in connected]
 
 
 NOT_EXAMINED = Finding(
@@ -171,16 +169,6 @@ def _film(photos: int) -> Finding:
         code="video_frames",
         message=f"Many of the {photos} photos are taken from nearly the same place as the one before, as in a film.",
         fix="Keep one photo for every 5 to 15 degrees: more of the same cost time and add nothing.",
-    )
-
-
-def _loose(name: str) -> Finding:
-    return Finding(
-        severity="warning",
-        code="weakly_connected",
-        message=f"{name} hangs on one other photo only, or on few; it may be left out.",
-        photo=name,
-        fix="Add a photo or two between it and its neighbours, sharp and in the same light.",
     )
 
 
