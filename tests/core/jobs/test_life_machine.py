@@ -5,6 +5,7 @@ its hold ends with it, a failure is free, and when the deadline has passed the s
 """
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -259,17 +260,23 @@ class JobLife(RuleBasedStateMachine):
             self.heard.append((run, attempt, row.outcome))
 
 
-@pytest.mark.part("JOB-1", "JOB-4", "JOB-11")
-def test_whatever_happens_a_run_ends_once_and_a_failure_is_free(engine: Engine) -> None:
-    """Small lives, many of them."""
+def _live(engine: Engine, **wanted: Any) -> None:
     JobLife.engine = engine
     run_state_machine_as_test(
         JobLife,
-        settings=settings(
-            max_examples=40,
-            stateful_step_count=12,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), **wanted),
     )
+
+
+@pytest.mark.part("JOB-1", "JOB-4", "JOB-11")
+def test_whatever_happens_a_run_ends_once_and_a_failure_is_free(engine: Engine) -> None:
+    """Twenty small lives, the same each time."""
+    _live(engine, max_examples=20, stateful_step_count=12, derandomize=True)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.part("JOB-1", "JOB-4", "JOB-11")
+def test_it_holds_in_fresh_and_longer_lives(engine: Engine) -> None:
+    """Lives that no run has seen before."""
+    _live(engine, max_examples=200, stateful_step_count=25)
