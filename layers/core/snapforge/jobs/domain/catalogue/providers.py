@@ -1,6 +1,8 @@
 """Which provider serves which image model, under which name, with which bounds, at what price.
 
-Prices are list prices of November 2026, in millionths of a US dollar; where an answer tells its own cost, that counts.
+Prices are in millionths of a US dollar; where an answer tells its own cost, that counts. FLUX.1 schnell is as Together
+and Replicate listed it in 2026; Hugging Face passes on what the provider behind it takes; Z-Image is what fal lists for
+a megapixel, because Replicate tells its price only on the bill. Correct them when a bill says otherwise.
 """
 
 from dataclasses import dataclass
