@@ -34,15 +34,6 @@ def measure() -> Section:
     return _section([json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")])
 
 
-def kept(document: Path) -> Section:
-    """What docs/benchmarks.json holds of the last run."""
-    sections: list[dict[str, Any]] = json.loads(document.read_text())["sections"] if document.exists() else []
-    for section in sections:
-        if section["title"] == TITLE:
-            return _section(section["entries"])
-    return missing("not measured yet: `python -m tests.bench --images`")
-
-
 def missing(why: str) -> Section:
     """A line that says so."""
     return _section([{"name": NAME, "ours": None, "peer": None, "aim": None, "unit": "", "note": why}])

@@ -18,7 +18,7 @@ different light; draft settings, no masks."""
 def measure(photos: Path | None) -> Section:
     """Run it on a folder of photos; minutes."""
     if photos is None or not photos.is_dir() or not PYTHON.exists():
-        return _missing("the scene environment or the folder of photos (--photos) is not there")
+        return missing("the scene environment or the folder of photos (--photos) is not there")
     path = f"{ROOT / 'gpu_batch'}:{ROOT / 'layers' / 'core'}:{ROOT}"
     done = subprocess.run(
         [str(PYTHON), "-W", "ignore", "-m", "bench.poses", str(photos)],
@@ -29,7 +29,7 @@ def measure(photos: Path | None) -> Section:
         check=False,
     )
     if done.returncode != 0:
-        return _missing(f"bench.poses failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}")
+        return missing(f"bench.poses failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}")
     return _section(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -52,19 +52,6 @@ def _section(found: dict[str, Any]) -> Section:
     )
 
 
-def kept(document: Path) -> Section:
-    """What docs/benchmarks.json holds of the last run."""
-    sections: list[dict[str, Any]] = json.loads(document.read_text())["sections"] if document.exists() else []
-    for section in sections:
-        if section["title"] == TITLE:
-            lines = section["entries"]
-            return Section(
-                TITLE,
-                TEXT,
-                tuple(Entry(*(line[key] for key in ("name", "ours", "peer", "aim", "unit", "note"))) for line in lines),
-            )
-    return _missing("not measured yet: `python -m tests.bench --poses --photos=folder`")
-
-
-def _missing(why: str) -> Section:
+def missing(why: str) -> Section:
+    """A line that says so."""
     return Section(TITLE, TEXT, (Entry("poses.seconds", None, None, 150, "s", why),))

@@ -57,18 +57,9 @@ def measure(photos: Path | None) -> Section:
     return Section(TITLE, _TEXT, (*entries, *(_entry(row) for row in rows)))
 
 
-def kept(document: Path) -> Section:
-    """What docs/benchmarks.json holds of the last run."""
-    sections: list[dict[str, Any]] = json.loads(document.read_text())["sections"] if document.exists() else []
-    for section in sections:
-        if section["title"] == TITLE:
-            entries = [
-                Entry(e["name"], e["ours"], e["peer"], e["aim"], e["unit"], e["note"]) for e in section["entries"]
-            ]
-            return Section(TITLE, _TEXT, tuple(entries))
-    return Section(
-        TITLE, _TEXT, (Entry(TITLE, None, None, None, "", "not measured: `python -m tests.bench --preflight`"),)
-    )
+def missing(why: str) -> Section:
+    """A line that says so."""
+    return Section(TITLE, _TEXT, (Entry(TITLE, None, None, None, "", why),))
 
 
 def _row(name: str, folder: Path) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ WORDS = """Written by `make bench`. Ratios are ours ÷ peer within one run, so t
 is an upper limit on the ratio, or on ours where there is no peer."""
 DOCUMENT = ROOT / "docs" / "benchmarks.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+_KEPT = ("name", "ours", "peer", "aim", "unit", "note")
 
 
 def write(sections: Sequence[Section]) -> None:
@@ -26,16 +28,40 @@ def write(sections: Sequence[Section]) -> None:
 
 def put(section: Section) -> None:
     """One section into both files, in place of the last one of its title; all else stays as it was measured."""
+    stamped = replace(section, measured=_stamp(machine()))
     found = json.loads(DOCUMENT.read_text())
-    found["sections"] = [one for one in found["sections"] if one["title"] != section.title] + [_document(section)]
+    titles = [one["title"] for one in found["sections"]]
+    found["sections"] = _in_place(found["sections"], titles, _document(stamped), section.title)
     _write_document(found)
     head, *parts = PAGE.read_text().rstrip("\n").split("\n\n## ")
-    others = [part for part in parts if not part.startswith(f"{section.title}\n")]
-    PAGE.write_text("\n\n## ".join([head, *others, _section(section).removeprefix("## ")]) + "\n")
+    titles = [part.partition("\n")[0] for part in parts]
+    parts = _in_place(parts, titles, _section(stamped).removeprefix("## "), section.title)
+    PAGE.write_text("\n\n## ".join([head, *parts]) + "\n")
+
+
+def _in_place(parts: list[Any], titles: list[str], fresh: Any, title: str) -> list[Any]:
+    if title not in titles:
+        return [*parts, fresh]
+    return [fresh if one == title else part for part, one in zip(parts, titles, strict=True)]
+
+
+def kept(title: str) -> Section | None:
+    """The section of this title as it was measured last; None where it never was, or by a bench that kept no tables."""
+    found = json.loads(DOCUMENT.read_text()) if DOCUMENT.exists() else {"sections": []}
+    section = next((one for one in found["sections"] if one["title"] == title and "tables" in one), None)
+    if section is None:
+        return None
+    entries = (Entry(*(line[key] for key in _KEPT)) for line in section["entries"])
+    tables = (Table(one["title"], tuple(one["head"]), tuple(map(tuple, one["rows"]))) for one in section["tables"])
+    return Section(title, section["text"], tuple(entries), tuple(tables), section["measured"] or _stamp(found))
 
 
 def _document(section: Section) -> dict[str, Any]:
-    return {"title": section.title, "entries": [entry.document() for entry in section.entries]}
+    return {**asdict(section), "entries": [entry.document() for entry in section.entries]}
+
+
+def _stamp(where: Mapping[str, Any]) -> str:
+    return "{date}, {cores} cores of {cpu}, load {load} (five minutes), commit {commit}.".format(**where)
 
 
 def _write_document(content: dict[str, Any]) -> None:
@@ -65,7 +91,7 @@ def _page(where: dict[str, Any], sections: Sequence[Section]) -> str:
     parts = [
         "# Benchmarks",
         WORDS,
-        "{date}, {cores} cores of {cpu}, load {load} (five minutes), commit {commit}.".format(**where),
+        _stamp(where),
     ]
     for section in sections:
         parts.append(_section(section))
@@ -73,7 +99,8 @@ def _page(where: dict[str, Any], sections: Sequence[Section]) -> str:
 
 
 def _section(section: Section) -> str:
-    parts = [f"## {section.title}", section.text, _entries(section.entries)]
+    measured = [f"Measured {section.measured}"] if section.measured else []
+    parts = [f"## {section.title}", section.text, *measured, _entries(section.entries)]
     parts += [f"### {table.title}\n\n{_table(table)}" for table in section.tables]
     return "\n\n".join(parts)
 

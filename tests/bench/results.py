@@ -51,6 +51,8 @@ class Section:
     text: str
     entries: tuple[Entry, ...]
     tables: tuple[Table, ...] = ()
+    measured: str = ""
+    """When, of what and under which load, where that is not the page's."""
 
 
 def median(values: Iterable[float]) -> float:

@@ -14,6 +14,8 @@ from tests.bench.results import Entry, Section
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venvs" / "scene" / "bin" / "python"
 TITLE = "Scene"
+_UNITS = {"s": "s", "percent": "%", "db": "dB", "mib": "MiB", "mb": "MB", "steps": "steps", "unused": "photos"}
+"""By the words of a measure's name."""
 
 
 def measure(photos: Path | None = None) -> Section:
@@ -42,17 +44,6 @@ def _run(*arguments: str) -> list[dict[str, Any]] | str:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def kept(document: Path) -> Section:
-    """What docs/benchmarks.json holds of the last run."""
-    if not document.exists():
-        return missing("not measured yet: `python -m tests.bench --scene`")
-    sections: list[dict[str, Any]] = json.loads(document.read_text())["sections"]
-    for section in sections:
-        if section["title"] == TITLE:
-            return _section(tuple(_entry(line) for line in section["entries"]))
-    return missing("not measured yet: `python -m tests.bench --scene`")
-
-
 def missing(why: str) -> Section:
     """A line that says so."""
     return _section((Entry("Scene against nerfstudio", None, None, None, "", why),))
@@ -68,6 +59,6 @@ def _section(entries: tuple[Entry, ...]) -> Section:
 
 
 def _entry(line: dict[str, Any]) -> Entry:
-    unit = line.get("unit") or str(line["name"]).rpartition("_")[2]
+    unit = next((_UNITS[word] for word in str(line["name"]).split("_") if word in _UNITS), "")
     note = line.get("note") or line.get("what") or line.get("why") or ""
     return Entry(line["name"], line["ours"], line["peer"], line["aim"], unit, note)
