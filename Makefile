@@ -75,8 +75,8 @@ format: ## Format and fix what can be fixed
 
 ##@ Measured
 .PHONY: bench
-bench: setup ## Ratios side by side in one run; writes docs/benchmarks.md and .json
-	$(PY) -m tests.bench
+bench: setup ## Ratios side by side in one run; writes docs/benchmarks.md and .json. ARGS="--put poses --photos folder"
+	$(PY) -m tests.bench $(ARGS)
 
 .PHONY: bench-gpu
 bench-gpu: ## Scenes and pictures on this machine's NVIDIA GPU: time, memory, quality; writes docs/benchmarks-gpu.json. ARGS=…

@@ -1,7 +1,7 @@
 """From links between photos to what will become of them. Plain values; no pixels, no pycolmap.
 
 The thresholds were set on the sets that `gpu_batch/bench/preflight_sets.py` calls TUNED_ON, and are held against the
-others by `python -m tests.bench --preflight`.
+others by `python -m tests.bench --put preflight`.
 """
 
 from collections.abc import Iterable, Sequence
