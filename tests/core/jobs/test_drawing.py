@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -269,9 +270,11 @@ class TestDeliveredAgain:
         assert (house.told(), served.asked) == ([], [])
         assert not s3.exists(house.prefix + CLAIM)
 
+    @pytest.mark.part("JOB-5")
     def test_a_cancel_under_way_stops_before_the_next_picture(
         self, make: Any, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """What was asked for cannot be called back: its answer is not kept, and its price is told."""
         monkeypatch.setattr(claims, "LOOK_SECONDS", 0.01)
         monkeypatch.setattr("snapforge.jobs.drawing.gallery.AT_ONCE", 1)
         house = make(count=16)
@@ -287,8 +290,30 @@ class TestDeliveredAgain:
         house.draw()
         assert len(served.asked) < 16
         assert not s3.exists(house.prefix + "result.json")
-        assert not [report for report in house.told() if not isinstance(report, Progress)]
+        failed = house.told()[-1]
+        assert isinstance(failed, Failed)
+        assert failed.category is FailureCategory.canceled
+        partial = house.result("partial.json")
+        kept = [file for file in partial.files if file.role == "picture"]
+        assert partial.usage.cost_micro_usd == len(served.asked) * -(-2_700 * 512 * 384 // 1_000_000)
+        assert len(kept) < len(served.asked)
+        assert not s3.exists(f"{house.prefix}picture-{len(served.asked) - 1:02d}.png")
         assert s3.exists(house.prefix + BEAT)
+
+    @pytest.mark.part("JOB-5")
+    def test_a_cancel_ends_the_work_at_replicate_that_waits_there(
+        self, make: Any, served: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(claims, "LOOK_SECONDS", 0.01)
+        served.polls = 10_000
+        house = make("replicate", count=1, width=1216, height=832)
+        threading.Timer(0.3, lambda: s3.put(house.prefix + CANCELED, b"{}", "application/json")).start()
+        house.draw()
+        assert served.paths()[-1].endswith("/cancel")
+        failed = house.told()[-1]
+        assert isinstance(failed, Failed)
+        assert (failed.category, failed.result_uri) == (FailureCategory.canceled, house.prefix + "partial.json")
+        assert not s3.exists(house.prefix + "picture-00.png")
 
 
 def _later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,16 @@
 import pytest
 from pydantic import ValidationError
 
+from snapforge.jobs import schemas, store
 from snapforge.jobs import service as jobs
-from snapforge.jobs import store
 from snapforge.jobs.domain.life import State
-from tests.core.jobs.engine import Engine, Made, exact, ref
+from tests.core.jobs.engine import Engine, Made, exact, idempotency_key, ref
+
+
+def gave_up(engine: Engine, job: schemas.Job, batch_id: str, uri: str) -> None:
+    """The worker tells that it has stopped for a cancel, and that what it used stands at `uri`."""
+    said = "The job was canceled."
+    engine.report(job, batch_id, type="failed", category="canceled", code="canceled", message=said, result_uri=uri)
 
 
 @pytest.mark.part("JOB-5")
@@ -67,6 +73,43 @@ class TestReports:
         assert heard is not None
         assert engine.settle(who, job, heard).state == "canceled"
         exact(who, available=100)
+
+    @pytest.mark.part("JOB-12")
+    def test_what_a_canceled_attempt_cost_comes_onto_the_receipt_when_it_is_told(
+        self, engine: Engine, made: Made
+    ) -> None:
+        """At the cancel only the clock is known. State, money and news stay; told twice it counts once."""
+        who, job = made
+        batch_id = engine.working(who, job)
+        jobs.cancel_job(who, job.id)
+        engine.publish(who)
+        guessed = jobs.get_job(who, job.id)
+        assert guessed.receipt is not None
+        assert (guessed.receipt.instances, guessed.receipt.cost_micro_usd) == (["unknown"], None)
+        gave_up(engine, job, batch_id, engine.results(job, name="partial.json"))
+        gave_up(engine, job, batch_id, engine.results(job, name="partial.json"))
+        seen = jobs.get_job(who, job.id)
+        assert seen.receipt is not None
+        assert (seen.receipt.gpu_seconds, seen.receipt.instances, seen.receipt.cost_micro_usd) == (12.5, ["local"], 0)
+        assert (seen.state, seen.price, seen.ended_at) == (guessed.state, guessed.price, guessed.ended_at)
+        assert engine.news(who) == []
+        exact(who, available=100)
+
+    @pytest.mark.part("JOB-12")
+    def test_a_canceled_attempts_word_of_a_file_elsewhere_is_not_read(self, engine: Engine, made: Made) -> None:
+        """Nor does the first run's cost come onto the second run's receipt."""
+        who, job = made
+        batch_id = engine.working(who, job)
+        jobs.cancel_job(who, job.id)
+        engine.publish(who)
+        before = jobs.get_job(who, job.id).receipt
+        partial = engine.results(job, name="partial.json")
+        gave_up(engine, job, batch_id, partial.replace("/1/1/", "/1/2/"))
+        assert jobs.get_job(who, job.id).receipt == before
+        jobs.retry_job(who, job.id, idempotency_key(who, "again"))
+        gave_up(engine, job, batch_id, partial)
+        again = jobs.get_job(who, job.id)
+        assert (again.run, again.receipt) == (2, None)
 
 
 @pytest.mark.part("JOB-4")

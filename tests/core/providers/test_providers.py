@@ -1,6 +1,7 @@
 """Each provider against a server that speaks its documented API: right answers, errors, rate limits, and lies."""
 
 import io
+import threading
 import time
 from dataclasses import replace
 
@@ -27,8 +28,11 @@ WISH = Wish(
 )
 
 
-def draw(served: Served, name: str, wish: Wish = WISH, seconds: float = 20.0) -> Drawn:
-    return registry.provider(name, served.keys()).draw(wish, until=time.monotonic() + seconds)
+def draw(
+    served: Served, name: str, wish: Wish = WISH, seconds: float = 20.0, unwanted: threading.Event | None = None
+) -> Drawn:
+    provider = registry.provider(name, served.keys())
+    return provider.draw(wish, until=time.monotonic() + seconds, unwanted=unwanted or threading.Event())
 
 
 def refused(served: Served, name: str, seconds: float = 20.0) -> ProviderError:
@@ -79,7 +83,9 @@ class TestDraw:
         draw(served, "replicate")
         asked, file = served.asked
         assert asked.path == "/replicate/models/black-forest-labs/flux-schnell/predictions"
-        assert asked.headers["prefer"] == "wait=60"
+        assert asked.headers["prefer"] == "wait=5"
+        # Should we die, they end it when we would have.
+        assert asked.headers["cancel-after"] == "20s"
         assert asked.body["input"]["aspect_ratio"] == "3:2"
         assert asked.body["input"]["go_fast"] is False
         assert "width" not in asked.body["input"]
@@ -187,7 +193,7 @@ class TestFailures:
     def test_nobody_at_the_address_is_transient_and_free(self, served: Served) -> None:
         keys = {"together": {"key": KEY, "url": "http://127.0.0.1:9"}}
         with pytest.raises(ProviderError) as caught:
-            registry.provider("together", keys).draw(WISH, until=time.monotonic() + 5)
+            registry.provider("together", keys).draw(WISH, until=time.monotonic() + 5, unwanted=threading.Event())
         assert (caught.value.code, caught.value.charged) == ("provider_unavailable", False)
         del served
 
@@ -213,6 +219,18 @@ class TestReplicatesPredictions:
     def test_what_does_not_end_in_time_is_canceled(self, served: Served) -> None:
         served.polls = 10_000
         assert refused(served, "replicate", seconds=0.3).code == "provider_timeout"
+        assert served.paths()[-1] == "POST /replicate/predictions/pred0/cancel"
+
+    @pytest.mark.part("JOB-5", "JOB-12")
+    def test_what_nobody_wants_any_more_is_canceled_there_and_may_cost(self, served: Served) -> None:
+        served.polls = 10_000
+        unwanted = threading.Event()
+        threading.Timer(0.2, unwanted.set).start()
+        begun = time.monotonic()
+        with pytest.raises(ProviderError) as caught:
+            draw(served, "replicate", unwanted=unwanted)
+        assert time.monotonic() - begun < 5
+        assert (caught.value.category, caught.value.charged) == (FailureCategory.canceled, True)
         assert served.paths()[-1] == "POST /replicate/predictions/pred0/cancel"
 
     @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from snapforge.billing import errors as billing_errors
 from snapforge.billing import service as billing
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import Result, ResultFile, Role
-from snapforge.jobs import adapters, attempts, errors, events, ordering, schemas, store, view
+from snapforge.jobs import adapters, attempts, costs, errors, events, ordering, schemas, store, view
 from snapforge.jobs.attempts import prefix_uri
 from snapforge.jobs.domain import failures, life, receipts
 from snapforge.jobs.domain.failures import Failure
@@ -140,13 +140,7 @@ def _end_run(job: JobRow, end: _End) -> None:
     elif (open_attempt := store.find_attempt(job.id, int(job.run), int(job.attempt))) is not None:
         spent = receipts.of_times(int(job.attempt), open_attempt.started_at, open_attempt.ended_at or now)
         job.spent = [*job.spent, *([spent] if spent else [])]
-    job.receipt = receipts.total(
-        job.spent,
-        attempts=int(job.attempt),
-        credits=int(job.credits),
-        charged=end.charged,
-        priority=job.parameters.priority,
-    )
+    job.receipt = costs.receipt(job)
     tx = tables.Transaction()
     # First, because the job's row keeps the ids.
     job.results = _results(end, _register(tx, job, end))

@@ -10,7 +10,7 @@ from pynamodb.expressions.update import Action
 from snapforge.aws import states, tables
 from snapforge.contracts.reports import REPORT, Done, Failed, Progress
 from snapforge.contracts.tickets import RESULT, Ticket
-from snapforge.jobs import attempts, store
+from snapforge.jobs import attempts, costs, store
 from snapforge.jobs.domain import deadlines, failures, fleet, life, places
 from snapforge.jobs.domain.failures import Failure
 from snapforge.jobs.domain.progress import Told
@@ -37,6 +37,8 @@ def take_report(text: str) -> None:
     elif row.outcome is not None:
         # Told before, perhaps by this very message: the workflow may not have heard it.
         states.answer(row.task_token, row.outcome.model_dump(mode="json"))
+        if row.outcome.outcome == "gone" and (uri := _left_at(row, report)):
+            costs.note_late(row, uri)
     else:
         attempts.tell(row, _outcome(row, report))
 
@@ -121,16 +123,23 @@ def _progressed(row: AttemptRow, report: Progress) -> None:
 
 
 def _outcome(row: AttemptRow, report: Done | Failed) -> Outcome:
-    prefix = attempts.row_prefix(row)
+    uri = _left_at(row, report)
     if isinstance(report, Done):
-        return Outcome(outcome="done", result_uri=prefix + RESULT)
-    partial = report.result_uri if report.result_uri and report.result_uri.startswith(prefix) else None
+        return Outcome(outcome="done", result_uri=uri)
     return Outcome(
         outcome="failed",
         failure=Failure(
-            category=report.category, code=report.code, message=report.message, fix=report.fix, result_uri=partial
+            category=report.category, code=report.code, message=report.message, fix=report.fix, result_uri=uri
         ),
     )
+
+
+def _left_at(row: AttemptRow, report: Done | Failed) -> str | None:
+    """Where what it left lies: only ever below the attempt's own prefix."""
+    prefix = attempts.row_prefix(row)
+    if isinstance(report, Done):
+        return prefix + RESULT
+    return report.result_uri if report.result_uri and report.result_uri.startswith(prefix) else None
 
 
 def _begin(row: AttemptRow, told: Told) -> None:

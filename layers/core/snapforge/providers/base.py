@@ -1,5 +1,6 @@
 """What every provider of pictures can do, and how it fails."""
 
+import threading
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,8 +67,11 @@ class Provider(Protocol):
     def name(self) -> str:
         """As routes, results and receipts call it."""
 
-    def draw(self, wish: Wish, *, until: float) -> Drawn:
-        """Draw one picture before `until` (of time.monotonic()). Raises ProviderError."""
+    def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
+        """Draw one picture before `until` (of time.monotonic()). Raises ProviderError.
+
+        Once `unwanted` is set, whoever can stop the work does, and raises `nobody_wants`; others return the picture.
+        """
 
 
 def unavailable(name: str, said: str, *, retry_after: float | None = None, charged: bool = False) -> ProviderError:
@@ -105,6 +109,11 @@ def wrong_answer(name: str, said: str) -> ProviderError:
         said=said,
         charged=True,
     )
+
+
+def nobody_wants(*, charged: bool) -> ProviderError:
+    """The order was canceled before the picture was here."""
+    return ProviderError(FailureCategory.canceled, "canceled", "The job was canceled.", charged=charged)
 
 
 def prompt_refused(name: str, said: str) -> ProviderError:

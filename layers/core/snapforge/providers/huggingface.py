@@ -3,6 +3,7 @@
 https://huggingface.co/docs/inference-providers/tasks/text-to-image
 """
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,9 @@ class HuggingFace:
     url: str = URL
     name: str = "huggingface"
 
-    def draw(self, wish: Wish, *, until: float) -> Drawn:
-        """See Provider."""
+    def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
+        """See Provider. There is no call that stops it, so it is waited for: then we know what is billed."""
+        del unwanted
         parameters: dict[str, Any] = {
             "width": wish.width,
             "height": wish.height,

@@ -3,6 +3,8 @@
 https://replicate.com/docs/reference/http
 """
 
+import math
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +16,10 @@ from snapforge.providers.base import Drawn, ProviderError, Wish
 URL = "https://api.replicate.com/v1"
 DELIVERY = ".replicate.delivery"
 """Files lie on hosts below it. Nothing else is fetched: an answer must not make us call where it likes."""
-WAIT_SECONDS = 60
-"""How long a creation stays open for its result, the most that they allow."""
+WAIT_SECONDS = 5
+"""How long a creation stays open for its result: FLUX schnell takes a second or two. Who waits longer learns of a
+cancel later, because only the answer tells the id that is canceled by.
+"""
 POLL_SECONDS = 1.0
 _NAME = "Replicate"
 _ENDED = frozenset({"succeeded", "failed", "canceled", "aborted"})
@@ -29,15 +33,17 @@ class Replicate:
     url: str = URL
     name: str = "replicate"
 
-    def draw(self, wish: Wish, *, until: float) -> Drawn:
-        """See Provider. What does not end in time is canceled, so that it costs no more."""
+    def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
+        """See Provider. What does not end in time, or is not wanted any more, is canceled: it costs no more then."""
         prediction = self._begin(wish, until)
         address = f"{self.url}/predictions/{prediction['id']}"
         try:
             while prediction["status"] not in _ENDED:
                 if time.monotonic() + POLL_SECONDS >= until:
                     raise base.timed_out(_NAME, f"{prediction['id']} is {prediction['status']}")
-                time.sleep(POLL_SECONDS)
+                if unwanted.wait(POLL_SECONDS):
+                    # They bill what ran until then.
+                    raise base.nobody_wants(charged=True)
                 prediction = _read(calls.ask(_NAME, "GET", address, key=self.key, until=until, seconds=20))
         except ProviderError:
             self._cancel(address)
@@ -51,7 +57,7 @@ class Replicate:
             f"{self.url}/models/{wish.model}/predictions",
             key=self.key,
             body={"input": _input(wish)},
-            headers={"prefer": f"wait={WAIT_SECONDS}"},
+            headers={"prefer": f"wait={WAIT_SECONDS}", "cancel-after": f"{_lifetime(until)}s"},
             until=until,
         )
         return _read(answer)
@@ -73,6 +79,11 @@ class Replicate:
         except ProviderError as error:
             error.charged = True
             raise
+
+
+def _lifetime(until: float) -> int:
+    """Whole seconds after which they end a prediction by themselves, should we not be there any more to do it."""
+    return max(WAIT_SECONDS, math.ceil(until - time.monotonic()))
 
 
 def _input(wish: Wish) -> dict[str, Any]:

@@ -5,6 +5,7 @@ https://docs.together.ai/reference/post-images-generations
 
 import base64
 import binascii
+import threading
 from dataclasses import dataclass
 
 from snapforge.providers import calls, pixels
@@ -22,8 +23,9 @@ class Together:
     url: str = URL
     name: str = "together"
 
-    def draw(self, wish: Wish, *, until: float) -> Drawn:
-        """See Provider."""
+    def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
+        """See Provider. There is no call that stops it, so it is waited for: then we know what is billed."""
+        del unwanted
         body = {
             "model": wish.model,
             "prompt": wish.prompt,

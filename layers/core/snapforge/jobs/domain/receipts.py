@@ -77,6 +77,11 @@ def of_times(attempt: int, started: datetime | None, ended: datetime | None) -> 
     return _spent(attempt, max(0.0, (ended - started).total_seconds()), "unknown", "unknown", 1)
 
 
+def known_later(spent: list[Spent], part: Spent) -> list[Spent]:
+    """With what an attempt really used instead of what was guessed from the clock when its run ended."""
+    return [*(other for other in spent if other.attempt != part.attempt), part]
+
+
 def total(spent: list[Spent], *, attempts: int, credits: int, charged: int, priority: Priority = "standard") -> Receipt:
     """Of a whole run."""
     costs = [part.cost_micro_usd for part in spent]

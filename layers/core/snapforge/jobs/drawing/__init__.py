@@ -3,6 +3,7 @@ does. What a worker of ours does on a GPU is in gpu_batch/worker/warm; the contr
 """
 
 import logging
+import threading
 import time
 from functools import partial
 
@@ -51,14 +52,12 @@ def _draw(manifest: Manifest, work: ImageWork, name: str, teller: Teller, *, unt
     try:
         if offer is None:
             raise base.misconfigured(name, f"{work.model} with {work.steps} steps is not served")
-        with claims.beating(manifest.output_uri, gallery.stop):
-            gallery.draw(partial(_draw_one, work, name, offer, until), teller.progress)
+        with claims.beating(manifest.output_uri, gallery.unwanted):
+            gallery.draw(partial(_draw_one, work, name, offer, until, gallery.unwanted), teller.progress)
     except ProviderError as error:
-        _logger.warning("provider %s failed %s: %s", name, manifest.job_id, _without_prompt(error.said, work))
+        said = _without_prompt(error.said, work)
+        _logger.warning("provider %s left %s, %s: %s", name, manifest.job_id, error.code, said)
         teller.failed(error, gallery.write("partial.json", teller, ()))
-        return
-    if gallery.stop.is_set():
-        _logger.info("%s is not wanted any more", manifest.job_id)
         return
     notes: tuple[str, ...] = ()
     if work.negative_prompt and not offer.negative_prompt:
@@ -67,7 +66,7 @@ def _draw(manifest: Manifest, work: ImageWork, name: str, teller: Teller, *, unt
     teller.done()
 
 
-def _draw_one(work: ImageWork, name: str, offer: Served, until: float, seed: int) -> Drawn:
+def _draw_one(work: ImageWork, name: str, offer: Served, until: float, unwanted: threading.Event, seed: int) -> Drawn:
     model = IMAGE_MODELS[work.model]
     native = {size: aspect for aspect, size in model.sizes.items()}
     try:
@@ -85,7 +84,7 @@ def _draw_one(work: ImageWork, name: str, offer: Served, until: float, seed: int
         guidance=None if work.guidance == model.guidance.default else work.guidance,
         seed=seed,
     )
-    return provider.draw(wish, until=until)
+    return provider.draw(wish, until=until, unwanted=unwanted)
 
 
 def _without_prompt(said: str, work: ImageWork) -> str:

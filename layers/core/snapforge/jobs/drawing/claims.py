@@ -27,8 +27,8 @@ def take(prefix: str, owner: str) -> bool:
 
 
 @contextmanager
-def beating(prefix: str, stop: threading.Event) -> Iterator[None]:
-    """Beat while the body works, and set `stop` when nobody wants the attempt any more."""
+def beating(prefix: str, unwanted: threading.Event) -> Iterator[None]:
+    """Beat while the body works, and set `unwanted` when nobody wants the attempt any more."""
     ended = threading.Event()
     s3.put(prefix + BEAT, _stamp(), _JSON)
 
@@ -38,7 +38,7 @@ def beating(prefix: str, stop: threading.Event) -> Iterator[None]:
             looks += 1
             try:
                 if s3.exists(prefix + CANCELED):
-                    stop.set()
+                    unwanted.set()
                 if looks * LOOK_SECONDS % BEAT_SECONDS < LOOK_SECONDS:
                     s3.put(prefix + BEAT, _stamp(), _JSON)
             except AwsError:

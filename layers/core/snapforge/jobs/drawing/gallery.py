@@ -12,7 +12,7 @@ from snapforge.contracts.results import Result, ResultFile, Role, Usage
 from snapforge.jobs.drawing.telling import Teller
 from snapforge.kit import clock
 from snapforge.kit.sheets import contact_sheet
-from snapforge.providers.base import Drawn, ProviderError
+from snapforge.providers.base import Drawn, ProviderError, nobody_wants
 
 AT_ONCE = 4
 """Pictures of an attempt that are asked for side by side."""
@@ -22,8 +22,10 @@ class Gallery:
     """An attempt's pictures. `each_micro_usd` is the provider's price of one."""
 
     def __init__(self, prefix: str, work: ImageWork, provider: str, each_micro_usd: int) -> None:
-        self.stop = threading.Event()
-        """Set: no further picture is begun."""
+        self.unwanted = threading.Event()
+        """Set when the order is canceled: nothing is begun, and what still comes is not kept."""
+        self._failing = threading.Event()
+        """Set by the first failure: nothing is begun, what still comes is kept."""
         self._prefix = prefix
         self._work = work
         self._provider = provider
@@ -36,7 +38,7 @@ class Gallery:
         """Draw what is not there yet, picture i with seed + i; `told` gets the number of those that are there.
 
         Each is in S3 as soon as it is drawn. Raises the first ProviderError; pictures that are under way then are
-        waited for and kept, others are not begun.
+        waited for and kept, others are not begun. Where the order is canceled meanwhile, that is such an error.
         """
         first: ProviderError | None = None
         told(0)
@@ -48,11 +50,13 @@ class Gallery:
                 try:
                     done.result()
                 except ProviderError as error:
-                    self.stop.set()
+                    self._failing.set()
                     self._charged += error.charged
                     first = first or error
                 else:
                     told(len(self._pictures))
+        if first is None and self.unwanted.is_set():
+            first = nobody_wants(charged=False)
         if first is not None:
             raise first
 
@@ -93,9 +97,11 @@ class Gallery:
         # A delivery of the same message that was lost may have drawn it.
         body = s3.find(uri)
         if body is None:
-            if self.stop.is_set():
+            if self._failing.is_set() or self.unwanted.is_set():
                 return
             body = draw_one(self._work.seed + index).png
+            if self.unwanted.is_set():
+                raise nobody_wants(charged=True)
             s3.put(uri, body, "image/png")
         self._pictures[index] = body
 
