@@ -38,6 +38,8 @@ class Served:
     asked: list[Asked] = field(default_factory=list)
     lies: list[Any] = field(default_factory=list)
     retry_after: str = "0"
+    pause: float = 0.0
+    """Seconds before each answer."""
     polls: int = 0
     """How often a prediction is still processing when it is looked for."""
     flagged: tuple[str, ...] = ()
@@ -118,6 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, asked: Asked) -> None:
         lie = self.state.lies.pop(0) if self.state.lies and not asked.path.endswith("/cancel") else None
+        self.state.closing.wait(self.state.pause)
         if isinstance(lie, tuple):
             self._send_json(lie[0], lie[1])
         elif lie in {"hang", "drip", "cut", "busy", "broken", "policy", "key", "too_large"}:

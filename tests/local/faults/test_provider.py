@@ -10,6 +10,7 @@ from infrastructure.local.demo.client import ApiError
 from infrastructure.local.region import Region
 from tests.local.faults.house import House
 from tests.support.providers import KEY, Served, serving
+from tests.support.region import until
 
 ORDER = {"kind": "image", "prompt": "a kingfisher", "model": "flux-schnell", "count": 3, "seed": 40, "style": "ink"}
 ORDER |= {"width": 256, "height": 192}
@@ -52,6 +53,22 @@ class TestProvider:
         job = house.settled(house.order(ORDER | {"count": 1}), "failed")
         house.balanced(job)
         assert job["failure"]["code"] == "prompt_refused_by_provider"
+
+    @pytest.mark.part("JOB-5")
+    def test_a_cancel_drops_what_they_draw_and_its_cost_comes_onto_the_receipt(
+        self, house: House, served: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Together has no call that stops a picture: it comes, after the function has seen the cancel."""
+        monkeypatch.setattr(served, "pause", 12.0)
+        job_id = house.order(ORDER | {"count": 1})
+        house.when(job_id, "draw")
+        house.api.call("cancel_job", job_id=job_id)
+        house.balanced(house.settled(job_id, "canceled"))
+        until(lambda: house.job(job_id)["receipt"]["providers"] == ["together"], seconds=60, every=0.5)
+        job = house.job(job_id)
+        assert job["receipt"]["cost_micro_usd"] == -(-2_700 * 256 * 192 // 1_000_000)
+        assert not {name for name in house.left_in_s3(job_id) if name.startswith("picture")}
+        house.balanced(job)
 
     def test_a_prompt_that_breaks_our_rules_never_reaches_them(self, house: House, served: Served) -> None:
         before = len(served.asked)
