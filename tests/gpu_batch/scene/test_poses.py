@@ -9,7 +9,8 @@ import pytest
 from infrastructure.local.demo.render import render_photos
 from tests.gpu_batch.scene.attempt import Entry, work_of
 from tests.gpu_batch.scene.conftest import FOCAL, SIZE, Shoot
-from worker.engines.scene import normalise, pairs
+from worker.engines.scene import normalise, pairs, presets
+from worker.engines.scene.poses import Task, features, matching
 from worker.errors import InputError
 
 pytestmark = pytest.mark.part("JOB-10")
@@ -46,6 +47,28 @@ class TestPairs:
         tried = inliers.astype(bool)
         assert pairs.pairs_of({0}, inliers, tried, most=99) == [(0, other) for other in range(2, 9)]
         assert pairs.pairs_of({0}, inliers, tried, most=2) == [(0, 7), (0, 8)]
+
+    def test_the_strongest_links_of_the_photos_left_out(self) -> None:
+        inliers = np.zeros((6, 6), np.int64)
+        for a, b, matches in ((0, 2, 20), (0, 3, 40), (0, 4, 30), (0, 1, 90), (1, 5, 16)):
+            inliers[a, b] = inliers[b, a] = matches
+        assert pairs.strongest({0, 1}, {2, 3, 4, 5}, inliers, most=2) == [(0, 3), (0, 4), (1, 5)]
+
+
+class TestMatching:
+    def test_pairs_matched_again_by_their_geometry_have_more_matches(self, shoot: Shoot, tmp_path: Path) -> None:
+        paths = shoot.photos[:3]
+        (tmp_path / "sparse").mkdir()
+        given = work_of(paths, SIZE, FOCAL).photos
+        task = Task(given, paths, None, tmp_path / "sparse", presets.settings("draft", "cpu"), False, 0)
+        features.extract(task, range(3), features.Recipe.usual(task), lambda share: None)
+        matching.match(task, [(0, 1), (1, 2)], False, lambda share: None)
+        plain = matching.graph(task)
+        matching.match_again(task, [(0, 1)], lambda share: None)
+        again = matching.graph(task)
+        assert again.inliers[0, 1] > 1.15 * plain.inliers[0, 1] > 0
+        assert again.inliers[1, 2] == plain.inliers[1, 2]
+        assert (again.tried == plain.tried).all()
 
 
 def entry(tmp_path: Path, photos: list[Path]) -> Entry:

@@ -156,6 +156,19 @@ class TestParts:
         assert len(longer.names) == COUNT
         assert longer.error_px < 0.01
 
+    def test_a_photo_that_shares_twenty_points_with_one_other_is_registered(self, tmp_path: Path) -> None:
+        """COLMAP itself asks for 30."""
+        task, truth = made(tmp_path, between([3], [one for one in range(COUNT) if one not in (3, 4)]))
+        with pycolmap.Database.open(task.database) as database:
+            pair = [database.read_image_with_name(task.names[number]).image_id for number in (3, 4)]
+            geometry = database.read_two_view_geometry(*pair)
+            geometry.inlier_matches = geometry.inlier_matches[:20]
+            database.update_two_view_geometry(*pair, geometry)
+        truth.deregister_frame(truth.find_image_with_name(task.names[3]).frame_id)
+        longer = mapping.extended(task, Model(truth, "truth"))
+        assert len(longer.names) == COUNT
+        assert len(judge(task, longer).model.names) == COUNT  # type: ignore[union-attr]
+
 
 class TestJournal:
     def test_a_plan_is_made_once_and_a_rung_climbed_once(self, tmp_path: Path) -> None:

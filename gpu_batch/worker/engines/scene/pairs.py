@@ -59,6 +59,16 @@ def pairs_of(weak: set[int], inliers: npt.NDArray[np.int64], tried: npt.NDArray[
     return sorted(found)
 
 
+def strongest(some: set[int], others: set[int], inliers: npt.NDArray[np.int64], most: int) -> list[Pair]:
+    """Verified pairs of each of `some` with `others`, the `most` with the most matches (N, N) for each."""
+    columns = sorted(others)
+    found: set[Pair] = set()
+    for one in some:
+        order = sorted((-int(inliers[one, other]), other) for other in columns if inliers[one, other])
+        found |= {(min(one, other), max(one, other)) for _, other in order[:most]}
+    return sorted(found)
+
+
 def _best(scores: npt.NDArray[np.floating], most: int) -> set[Pair]:
     """For each photo the `most` others with the highest finite scores."""
     pairs = set()

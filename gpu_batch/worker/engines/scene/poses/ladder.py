@@ -23,6 +23,8 @@ _GOOD_SHARE = 0.85
 _WEAK_PARTNERS = 2
 """A photo with fewer strong partners than this is matched with many more."""
 _MOST_PAIRS = 60
+_LINKS = 8
+"""Pairs of a left-out photo that are matched again, guided by their geometry."""
 _BORDER = 3
 _ROUNDS = 2
 
@@ -156,8 +158,13 @@ def _linked(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> bo
 
 
 def _one_by_one(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> list[Model]:
-    climb.tick(0.0, "registering the photos left out")
-    return [mapping.extended(climb.task, best)] if best else []
+    if best is None:
+        return []
+    if not climb.task.settings.sift_affine:  # with it all matches are guided already
+        listed = pairs.strongest(left, climb.numbers(best), seen.inliers, _LINKS)
+        matching.match_again(climb.task, listed, lambda share: climb.tick(share, "matching the photos left out again"))
+    climb.tick(1.0, "registering the photos left out")
+    return [mapping.extended(climb.task, best)]
 
 
 def _masked(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> bool:

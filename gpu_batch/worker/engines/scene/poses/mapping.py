@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 
 from worker.engines.scene.colmap import pycolmap
+from worker.engines.scene.poses.matching import VERIFIED
 from worker.engines.scene.poses.task import Model, Task
 
 _ROUNDS = 2
@@ -60,4 +61,6 @@ def _incremental(task: Task) -> pycolmap.IncrementalPipelineOptions:
     options.image_names = task.names
     # An object's photos are a loop: small parts count too, they may be joined later.
     options.min_model_size = 3
+    # COLMAP asks for 30 points: a photo that hangs on one other shares few points with two. What is wrong is judged.
+    options.mapper.abs_pose_min_num_inliers = VERIFIED
     return options

@@ -14,6 +14,7 @@ from worker.engines.scene.poses.task import Task
 Ints = npt.NDArray[np.int64]
 
 _CHUNK = 60
+_FEW = 8
 VERIFIED = 15
 """Matches that agree with one camera motion: fewer are chance (COLMAP's own limit)."""
 STRONG = 30
@@ -66,6 +67,23 @@ def match(task: Task, pairs: list[Pair], guided: bool, tick: Callable[[float], N
         pairing.match_list_path = listing
         pycolmap.match_image_pairs(task.database, matching, pairing, verification, task.device)
         tick(min(1.0, (start + _CHUNK) / len(pairs)))
+
+
+def match_again(task: Task, pairs: list[Pair], tick: Callable[[float], None]) -> None:
+    """Match these pairs anew, guided by the geometry that they were verified with: two to four times as many matches.
+
+    A few at a time: at a tick every pair has its matches, old or new.
+    """
+    names = task.names
+    for start in range(0, len(pairs), _FEW):
+        chunk = pairs[start : start + _FEW]
+        with pycolmap.Database.open(task.database) as database:
+            ids = {image.name: image.image_id for image in database.read_all_images()}
+            for a, b in chunk:
+                database.delete_matches(ids[names[a]], ids[names[b]])
+                database.delete_two_view_geometry(ids[names[a]], ids[names[b]])
+        match(task, chunk, True, lambda share: None)
+        tick(min(1.0, (start + _FEW) / len(pairs)))
 
 
 def descriptors(task: Task) -> list[npt.NDArray[np.uint8]]:
