@@ -197,9 +197,10 @@ class House:
         """Whether the ticket of its first attempt was on the queue."""
         return any("sent_at" in row for row in self.attempt_rows(job_id))
 
-    def tickets(self) -> int:
-        """Tickets that wait or that a worker has in hand, of everybody."""
-        sqs, names = self.region.client("sqs"), ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    def tickets(self, *, in_hand: bool = True) -> int:
+        """Tickets that wait or, unless left out, that a worker has in hand, of everybody."""
+        sqs = self.region.client("sqs")
+        names = ["ApproximateNumberOfMessages", *(["ApproximateNumberOfMessagesNotVisible"] if in_hand else [])]
         urls = [f"{self.region.emulator_url}/{ACCOUNT}/snapforge-dev-{queue}" for queue in QUEUES]
         found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in urls]
         return sum(int(attributes[name]) for attributes in found for name in names)
@@ -213,15 +214,15 @@ class House:
 
     def workers(self, job_id: str) -> list[psutil.Process]:
         """The processes that work on this job, or did: a warm worker goes on with others' tickets."""
-        wanted = self.batch_ids(job_id)
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("AWS_BATCH_JOB_ID") in wanted and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
+        return processes(self.batch_ids(job_id))
+
+    def claimant(self, job_id: str, attempt: int = 1) -> str | None:
+        """The Batch id of the warm worker that has claimed an attempt of the first run, before it has told anybody."""
+        if "claim.json" not in self.left_in_s3(job_id, attempt):
+            return None
+        key = f"runs/{job_id}/1/{attempt}/claim.json"
+        claim = self.region.client("s3").get_object(Bucket=f"snapforge-dev-assets-{ACCOUNT}", Key=key)["Body"].read()
+        return str(json.loads(claim)["batch_job_id"])
 
     def kept(self, job_id: str, attempt: int = 1) -> list[str]:
         """Names of the checkpoints that an attempt of the first run has stored."""
@@ -288,6 +289,18 @@ class House:
     def log(self, function: str) -> Path:
         """Where a function's log lies."""
         return self.region.state.logs / f"snapforge-dev-{function}.log"
+
+
+def processes(batch_ids: set[str]) -> list[psutil.Process]:
+    """The processes of Batch jobs, those that they started too."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("AWS_BATCH_JOB_ID") in batch_ids and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
 
 
 def plain(item: dict[str, Any]) -> dict[str, Any]:
