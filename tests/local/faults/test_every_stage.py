@@ -1,4 +1,4 @@
-"""The whole matrix: the worker is killed in each stage of each kind, mostly twice per job; the next attempt delivers."""
+"""The whole matrix: the worker is killed in each stage of each kind, mostly twice a job; the next attempt delivers."""
 
 import signal
 import subprocess
