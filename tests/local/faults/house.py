@@ -231,6 +231,14 @@ class House:
         names = [str(item["Key"]).removeprefix(prefix) for item in found.get("Contents", ())]
         return [name for name in names if name != "state.json"]
 
+    def resumable(self, job_id: str, attempt: int = 1) -> set[str]:
+        """Names of the checkpoints that the next attempt can go on from: a file counts once state.json names it."""
+        s3, bucket = self.region.client("s3"), f"snapforge-dev-assets-{ACCOUNT}"
+        key = f"runs/{job_id}/1/{attempt}/checkpoints/state.json"
+        if not s3.list_objects_v2(Bucket=bucket, Prefix=key)["KeyCount"]:
+            return set()
+        return set(json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["files"])
+
     def signal_worker(self, job_id: str, number: int) -> list[int]:
         """Send a signal to the job's worker and all it started; returns the pids (AssertionError where none works)."""
         found = self.workers(job_id)
