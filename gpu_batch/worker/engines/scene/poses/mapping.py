@@ -7,6 +7,11 @@ from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.poses.matching import VERIFIED
 from worker.engines.scene.poses.task import Model, Task
 
+_NARROW_DEGREES = 1.0
+"""How far a sighting may lie from its point's direction before bundle adjustment; pycolmap's own limit."""
+_WIDE_DEGREES = 5.0
+_LEAST = 3
+"""Photos of the smallest model."""
 _ROUNDS = 2
 _FILTER_PX = 2.0
 _FILTER_DEGREES = 1.5
@@ -14,10 +19,22 @@ _FILTER_DEGREES = 1.5
 
 
 def global_models(task: Task) -> list[Model]:
-    """All photos at once (GLOMAP): a model for each connected part of the match graph."""
+    """All photos at once (GLOMAP): a model for each connected part of the match graph.
+
+    Where a small part's rotations are two degrees off, the mapper's filter takes all its points away: photos that no
+    model has are tried once more with a wider one. For all photos it would be too wide, and lets wrong points in.
+    """
+    found = _at_once(task, task.names, _NARROW_DEGREES)
+    taken = {name for model in found for name in model.names}
+    rest = [name for name in task.names if name not in taken]
+    return found + (_at_once(task, rest, _WIDE_DEGREES) if len(rest) >= _LEAST else [])
+
+
+def _at_once(task: Task, names: list[str], degrees: float) -> list[Model]:
     options = pycolmap.GlobalPipelineOptions()
     options.random_seed = task.seed
-    options.image_names = task.names
+    options.image_names = names
+    options.mapper.max_angular_reproj_error_deg = degrees
     with tempfile.TemporaryDirectory() as folder:
         found = pycolmap.global_mapping(task.database, task.folder, folder, options)
     for one in found.values():
@@ -60,7 +77,7 @@ def _incremental(task: Task) -> pycolmap.IncrementalPipelineOptions:
     options.extract_colors = False
     options.image_names = task.names
     # An object's photos are a loop: small parts count too, they may be joined later.
-    options.min_model_size = 3
+    options.min_model_size = _LEAST
     # COLMAP asks for 30 points: a photo that hangs on one other shares few points with two. What is wrong is judged.
     options.mapper.abs_pose_min_num_inliers = VERIFIED
     return options
