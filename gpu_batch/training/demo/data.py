@@ -12,7 +12,7 @@ from training.demo.solids import SOLIDS, Solid
 FORMATS = ((128, 128), (160, 96), (96, 160))
 """Width and height. Half of the pictures are square."""
 _SHARES = (0.5, 0.25, 0.25)
-_TURNS = 8
+_TURNS = 4
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def parts(count: int, pairs: list[tuple[str, str]], seed: int, *, turns: int = _
           solids: Mapping[str, Solid] = SOLIDS) -> list[Part]:  # fmt: skip
     """`count` pictures of these pairs of shape and colour, by format; each solid from `turns` sides."""
     rng = np.random.default_rng(seed)
-    sides = views(rng, turns, solids)
+    sides = views(turns, solids)
     made: list[Part] = []
     for (width, height), share in zip(FORMATS, _SHARES, strict=True):
         scenes = [random_scene(rng, pairs) for _ in range(round(count * share))]

@@ -59,7 +59,7 @@ def lesson(seed: int) -> tuple[list[Any], list[str]]:
     from training.demo.words import BACKGROUND_WORDS
 
     rng = np.random.default_rng(seed)
-    sides = views(rng, len(SEEN), NEW_SOLIDS)[SHAPE]
+    sides = views(len(SEEN), NEW_SOLIDS)[SHAPE]
     places = list(BACKGROUNDS)
     scenes = [
         Scene(SHAPE, colour, MATERIALS[index % 3], places[index % len(places)], ("small", "large")[index % 2])

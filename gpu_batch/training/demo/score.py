@@ -18,6 +18,8 @@ from training.demo.words import BACKGROUND_WORDS, describe, held_out, seen_pairs
 
 STEPS = 12
 _AT_ONCE = 12
+_LEARNT_TURNS, _FRESH_TURNS = 24, 17
+"""The checker learns from many more sides than the model, and is examined on others yet."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ def fit_checker(count: int, seed: int, solids: Mapping[str, Solid] = SOLIDS) -> 
     """A checker that learned from `count` renders of all pairs, and how right it is on fresh ones."""
     pairs = [(shape, colour) for shape in solids for colour in COLOURS]
     checker = Checker(tuple(solids))
-    checker.fit(*_joined(parts(count, pairs, seed, solids=solids)), seed)
-    pictures, scenes = _joined(parts(max(40, count // 5), pairs, seed + 1, solids=solids))
+    checker.fit(*_joined(parts(count, pairs, seed, turns=_LEARNT_TURNS, solids=solids)), seed)
+    fresh = parts(max(40, count // 5), pairs, seed + 1, turns=_FRESH_TURNS, solids=solids)
+    pictures, scenes = _joined(fresh)
     return checker, agreement([checker.read(picture) for picture in pictures], scenes)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from training.demo.budget import Budget, cosine
-from training.demo.checker import solid
+from training.demo.cutout import solid
 from training.demo.data import Part
 from training.demo.model import SHIFT, save
 from training.demo.optimiser import Optimiser
@@ -30,7 +30,7 @@ PARTS = ("transformer", "text_encoder", "text_encoder_2")
 """What is trained here."""
 _WORDLESS = 0.1
 """The share of pictures that are learnt without words: what guidance starts from."""
-GUIDANCE = 2.0
+GUIDANCE = 3.5
 """How far beyond the wordless answer the guided one lies: 1 is no guidance."""
 _GUIDED_RATE = 0.3
 """Of the first learning rate, when guidance begins."""

@@ -72,16 +72,14 @@ class TestDemoModel:
         assert "WEIGHTS_URI" in demo.notes[0]
 
     def test_unseen_pairs_are_drawn_as_asked(self, demo: ImageEngine, checker: Any) -> None:
-        """Of twenty-four prompts with pairs that training never showed, ten at least read back right: chance is one in
-        eighty. The record has the share, which is still below what is aimed at.
-        """
-        assert self._right(demo, checker, 24, (128, 128)) >= 10
+        """Of twenty-four prompts with pairs that training never showed, twenty-one at least read back right."""
+        assert self._right(demo, checker, 24, (128, 128)) >= 21
 
     @pytest.mark.full
     @pytest.mark.parametrize("size", [(160, 96), (96, 160)])
     def test_other_formats_too(self, demo: ImageEngine, checker: Any, size: tuple[int, int]) -> None:
-        """Wide and tall: worse than square ones, and far from chance."""
-        assert self._right(demo, checker, 48, size) >= 8
+        """Wide and tall."""
+        assert self._right(demo, checker, 48, size) >= 40
 
     @pytest.mark.full
     def test_the_record_s_score_is_reproduced(self, checker: Any) -> None:
@@ -92,7 +90,7 @@ class TestDemoModel:
         wanted = json.loads((MODEL / "record.json").read_text())["score"]["unseen pairs, 128 x 128"]["both"]
         found = score(load(MODEL), checker, 240, pairs=held_out(), seed=9001).both
         assert found.high >= wanted["low"]
-        assert found.share >= 0.5
+        assert found.share >= 0.9
 
     @staticmethod
     def _right(demo: ImageEngine, checker: Any, count: int, size: tuple[int, int]) -> int:

@@ -2,8 +2,10 @@
 
 import copy
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -135,10 +137,25 @@ class TestChecker:
         """Else a score says nothing about the model."""
         from training.demo.score import fit_checker
 
-        _, itself = fit_checker(2000, 41)
+        checker, itself = fit_checker(2000, 41)
         assert itself.shape.share >= 0.97
         assert itself.colour.share >= 0.98
         assert itself.background.share >= 0.98
+        for foot in (0.05, 1.2):
+            assert self._right_with_shadows(checker, foot) >= 0.95
+
+    def _right_with_shadows(self, checker: Any, foot: float) -> float:
+        """With every solid's shadow as wide as `foot`: the shadow must not tell the shape."""
+        from training.demo.data import parts
+        from training.demo.pictures import COLOURS
+        from training.demo.score import agreement
+        from training.demo.solids import SOLIDS
+
+        alike = {name: replace(solid, foot=foot) for name, solid in SOLIDS.items()}
+        with patch.dict(SOLIDS, alike):
+            made = parts(120, [(shape, colour) for shape in SOLIDS for colour in COLOURS], 777, turns=9)
+        readings = [checker.read(picture) for part in made for picture in part.pictures]
+        return agreement(readings, [scene for part in made for scene in part.scenes]).shape.share
 
 
 def test_a_share_has_its_interval() -> None:
