@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="of training; rendering and scoring take ten more")
     parser.add_argument("--out", type=Path, required=True, help="the model's folder")
     parser.add_argument("--work", type=Path, default=Path(".local/demo-model"), help="what is kept between runs")
-    parser.add_argument("--pictures", type=int, default=10000)
+    parser.add_argument("--pictures", type=int, default=8000)
     parser.add_argument("--threads", type=int, default=2, help="of the training")
     parser.add_argument("--go-on", action="store_true", help="train what an earlier run left in `work` further")
     parser.add_argument("--score-only", action="store_true", help="measure and record the model that stands in `out`")
