@@ -73,7 +73,7 @@ def _sections(folder: Path, photos: Path | None) -> dict[str, Callable[[], Secti
 
 def _kept(name: str, module: ModuleType) -> Callable[[], Section]:
     why = f"not measured yet: `python -m tests.bench --put {name}`"
-    return lambda: report.kept(module.TITLE) or module.missing(why)  # type: ignore[no-any-return]
+    return lambda: report.kept(module.TITLE) or module.missing(why)
 
 
 def _say(line: str) -> None:
