@@ -87,7 +87,10 @@ def _timed(name: str, measure: Callable[[], Section]) -> Section:
     _say(f"{name}: {time.monotonic() - began:.0f} s")
     for entry in section.entries:
         told = entry.document()
-        _say(f"  {entry.name}: {told['ours']} {entry.unit}, ratio {told['ratio']}, aim {entry.aim}, met {entry.met}")
+        _say(
+            f"  {entry.name}: {told['ours']} {entry.unit}, ratio {told['ratio']}, aim {entry.aim}, met {entry.met}"
+            + (f" ({entry.note})" if entry.ours is None and entry.note else "")
+        )
     return section
 
 

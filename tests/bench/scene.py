@@ -19,18 +19,15 @@ _UNITS = {"s": "s", "percent": "%", "db": "dB", "mib": "MiB", "mb": "MB", "steps
 
 
 def measure(photos: Path | None = None) -> Section:
-    """Run it, on a folder of real photos too where one is given; minutes."""
+    """Run it, on a folder of real photos too where one is given; minutes. A half that fails is a line that says so."""
     if not PYTHON.exists() or not (ROOT / "gpu_batch" / "bench" / "scene.py").exists():
         return missing("the scene environment or gpu_batch/bench is not there")
-    lines = _run()
-    if isinstance(lines, list) and photos is not None:
-        real = _run("--photos", str(photos))
-        lines = lines + real if isinstance(real, list) else real
-    return missing(lines) if isinstance(lines, str) else _section(tuple(_entry(line) for line in lines))
+    real = _run("--photos", str(photos)) if photos is not None else []
+    return _section((*_run(), *real))
 
 
-def _run(*arguments: str) -> list[dict[str, Any]] | str:
-    """The lines that bench.scene prints, or why there are none."""
+def _run(*arguments: str) -> list[Entry]:
+    """What bench.scene prints, or why there is nothing."""
     done = subprocess.run(
         [str(PYTHON), "-m", "bench.scene", *arguments],
         cwd=ROOT,
@@ -40,13 +37,17 @@ def _run(*arguments: str) -> list[dict[str, Any]] | str:
         check=False,
     )
     if done.returncode != 0:
-        return f"bench.scene failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}"
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        return [_no(f"bench.scene failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}")]
+    return [_entry(json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def missing(why: str) -> Section:
     """A line that says so."""
-    return _section((Entry("Scene against nerfstudio", None, None, None, "", why),))
+    return _section((_no(why),))
+
+
+def _no(why: str) -> Entry:
+    return Entry("Scene against nerfstudio", None, None, None, "", why)
 
 
 def _section(entries: tuple[Entry, ...]) -> Section:
