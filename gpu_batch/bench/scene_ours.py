@@ -17,6 +17,7 @@ from bench.scene_measure import closeness
 from snapforge.contracts.manifest import Manifest, Photo, SceneWork
 from snapforge.contracts.results import SceneQuality
 from worker.engines.scene import presets, quality, texture, views
+from worker.errors import QualityError
 from worker.stages.base import Device
 from worker.stages.scene import STAGES
 
@@ -71,8 +72,11 @@ def run(base: pathlib.Path, preset: Any, device: Device = "cpu") -> dict[str, An
     context = Bench(folder, SceneWork(photos=tuple(photos), preset=preset), device)
     stages = []
     for stage in STAGES:
-        begun = time.monotonic()
-        stage.run(context)
+        begun, failing = time.monotonic(), ""
+        try:
+            stage.run(context)
+        except QualityError as error:  # of the last stage: a job would fail, a measure does not
+            failing = str(error)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         stages.append({"stage": stage.name, "seconds": round(time.monotonic() - begun, 1), "peak_mib": peak})
     capture, model = views.load(folder), texture.load(folder)
@@ -97,6 +101,7 @@ def run(base: pathlib.Path, preset: Any, device: Device = "cpu") -> dict[str, An
         "given": len(photos),
         "seen": context.state["seen"],
         "masks": capture.masks,
+        "failing": failing,
     }
 
 
