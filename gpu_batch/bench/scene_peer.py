@@ -13,7 +13,7 @@ import torch
 import trimesh
 
 from bench.scene_measure import closeness
-from worker.engines.scene import field, photos, presets, views
+from worker.engines.scene import field, photos, presets, quality, views
 from worker.engines.scene.presets import Settings
 from worker.engines.scene.views import Capture
 
@@ -142,7 +142,8 @@ def psnr(made: _Timed, ours: pathlib.Path, capture: Capture) -> float:
         rays = torch.tensor(unit, dtype=torch.float32)
         model: Any = made.pipeline.model
         seen = field.look(model, torch.tensor(origin, dtype=torch.float32).expand(len(rays), 3), rays)["rgb"].numpy()
-        error += float(((seen - rgba[solid][:, :3] / 255) ** 2).sum())
+        wanted = rgba[solid][:, :3] / 255
+        error += float(((quality.in_light_of(seen, wanted) - wanted) ** 2).sum())
         count += seen.size
     return round(float(-10 * np.log10(error / count)), 2)
 

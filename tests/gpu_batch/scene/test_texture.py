@@ -1,5 +1,6 @@
 """UV map and texturing on a sphere whose colours are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,18 @@ class TestTexture:
         folder, model, _ = painted
         capture = capture_of_sphere(folder)
         assert quality.psnr(folder, capture, model, capture.views) > 32
+
+    def test_the_light_of_a_photo_costs_nothing_and_other_colours_do(
+        self, painted: tuple[Path, texture.Textured, float]
+    ) -> None:
+        """All of it darker and warmer: as like as before. Its colours exchanged: not."""
+        folder, model, _ = painted
+        capture = capture_of_sphere(folder)
+        light = np.array([0.8, 0.7, 0.6])
+        lit = replace(model, texture=(model.texture * light).astype(np.uint8))
+        swapped = replace(model, texture=np.ascontiguousarray(model.texture[..., ::-1]))
+        assert quality.psnr(folder, capture, lit, capture.views) > 31
+        assert quality.psnr(folder, capture, swapped, capture.views) < 20
 
     def test_a_missing_part_costs(self, painted: tuple[Path, texture.Textured, float]) -> None:
         folder, model, _ = painted

@@ -5,13 +5,14 @@ Reads `photos/` and `masks/`, writes `views/`.
 
 import pathlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from snapforge.contracts.manifest import Photo
-from worker.engines.scene import photos, views
+from worker.engines.scene import exposure, photos, views
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.masks import Kind, Mask, sparse
 from worker.engines.scene.poses import Model
@@ -79,6 +80,7 @@ def build(
         model.method,
         None if floor is None else float((floor - centre_[2]) * scale),
     )
+    capture = replace(capture, views=exposure.evened(folder, capture))
     views.save(folder, capture)
     return capture
 

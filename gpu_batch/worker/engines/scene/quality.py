@@ -12,6 +12,7 @@ from worker.engines.scene.views import Capture, View
 
 _MEASURE_PX = 800
 _MISSING = 127.5
+_LIGHTER = 2.0
 
 
 def draw(model: Textured, view: View, tracer: Tracer | None = None) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -40,10 +41,10 @@ def _frame(model: Textured, view: View) -> npt.NDArray[np.bool_]:
 
 
 def psnr(folder: pathlib.Path, capture: Capture, model: Textured, shots: tuple[View, ...]) -> float:
-    """Object-only PSNR in dB over all pixels of `shots` together.
+    """Object-only, colour-corrected PSNR in dB over all pixels of `shots` together.
 
     Object pixels are those of the mask (without masks: those that the mesh covers). Where the mesh misses the object,
-    mid-grey is compared, so that holes cost.
+    mid-grey is compared, so that holes cost. The light of a photo costs nothing (`in_light_of`).
     """
     tracer = Tracer(model.vertices, model.faces)
     error, count = 0.0, 0
@@ -55,7 +56,20 @@ def psnr(folder: pathlib.Path, capture: Capture, model: Textured, shots: tuple[V
         where = on if capture.masks == "none" else rgba[..., 3] > 250
         if capture.masks == "none" and on.sum() < 0.01 * on.size:
             where = np.ones_like(on)
+        both = on & where
+        drawn[both] = in_light_of(drawn[both], rgba[both][:, :3])
         gap = (drawn[where] - rgba[where][:, :3].astype(np.float32)) / 255
         error += float((gap**2).sum())
         count += gap.size
     return float(-10 * np.log10(max(error / max(count, 1), 1e-10)))
+
+
+def in_light_of(drawn: Floats, photo: npt.NDArray[np.number]) -> Floats:
+    """Drawn colours (N, 3), each channel by the one factor, at most two, that brings it nearest to the photo's (N, 3).
+
+    A flash is brighter on what faces it: even photos that were evened by their common points differ as wholes from a
+    texture that took the best of each.
+    """
+    like, own = (drawn * photo).sum(axis=0), (drawn**2).sum(axis=0)
+    gain = np.clip(like / np.maximum(own, 1e-9), 1 / _LIGHTER, _LIGHTER)
+    return np.asarray(drawn * gain, np.float32)

@@ -5,7 +5,7 @@ All in `views/`: `views/views.json` and `<index>.png` (RGBA, undistorted, alpha 
 
 import json
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ class View:
     width: int
     height: int
     held_out: bool
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """What its red, green and blue are multiplied by to be in the light of all (`exposure`)."""
 
     def project(self, points: Array) -> tuple[Array, Array, Array]:
         """Columns, rows (pixels) and depth (N,) of world points (N, 3)."""
@@ -46,15 +48,12 @@ class View:
         factor = min(1.0, longest / max(self.width, self.height))
         width, height = max(1, round(self.width * factor)), max(1, round(self.height * factor))
         sx, sy = width / self.width, height / self.height
-        return View(
-            self.index,
-            self.name,
-            self.pose,
-            (self.focal[0] * sx, self.focal[1] * sy),
-            (self.centre[0] * sx, self.centre[1] * sy),
-            width,
-            height,
-            self.held_out,
+        return replace(
+            self,
+            focal=(self.focal[0] * sx, self.focal[1] * sy),
+            centre=(self.centre[0] * sx, self.centre[1] * sy),
+            width=width,
+            height=height,
         )
 
     def rays(self) -> tuple[Array, Array]:
@@ -96,9 +95,14 @@ class Capture:
 
 
 def image(folder: pathlib.Path, view: View) -> photos.Image:
-    """Pixels (H, W, 4) of the view at its own size."""
+    """Pixels (H, W, 4) of the view at its own size, its colours in the light of all views."""
     whole = photos.read(folder / "views" / f"{view.index:03d}.png")
-    return photos.shrink(whole, max(view.width, view.height))
+    small = photos.shrink(whole, max(view.width, view.height))
+    for channel, gain in enumerate(view.gain):
+        if gain != 1:
+            table = np.clip(np.arange(256) * gain + 0.5, 0, 255).astype(np.uint8)
+            small[..., channel] = table[small[..., channel]]
+    return small
 
 
 def save(folder: pathlib.Path, capture: Capture) -> None:
@@ -114,6 +118,7 @@ def save(folder: pathlib.Path, capture: Capture) -> None:
                 "width": view.width,
                 "height": view.height,
                 "held_out": view.held_out,
+                "gain": view.gain,
             }
             for view in capture.views
         ],
@@ -143,6 +148,7 @@ def load(folder: pathlib.Path) -> Capture:
             row["width"],
             row["height"],
             row["held_out"],
+            tuple(row.get("gain", (1.0, 1.0, 1.0))),
         )
         for row in record["views"]
     )
