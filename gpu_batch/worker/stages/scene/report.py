@@ -70,8 +70,8 @@ def _quality(context: Context, capture: "Capture") -> SceneQuality:
         glb_bytes=state.get("glb_bytes"),
         usdz_bytes=state.get("usdz_bytes"),
         notes=(
-            f"PSNR is that of the delivered mesh textured without the held-out photos, drawn from {measured_on}, "
-            "each in its photo's light.",
+            f"PSNR is that of the delivered mesh textured without the held-out photos, drawn from {measured_on}.",
+            "A photo's brightness and tint as a whole do not count in it.",
             f"Poses by {capture.method}.",
             f"{state['seen']:.0%} of the texture was seen by a photo; the rest repeats its surroundings.",
             "The surface is closed."
