@@ -45,11 +45,11 @@ def gains(rows: Sequence[npt.NDArray[np.int64]], colours: Sequence[Array], point
         of = [some[good] for some, good in zip(rows, telling, strict=True)]
         values = [some[good, channel] for some, good in zip(logs, telling, strict=True)]
         found[:, channel] = _balance(of, values, points)
-    return np.asarray(np.exp(np.clip(found - found.mean(axis=0), -np.log(_MOST), np.log(_MOST))))
+    return np.asarray(np.exp(np.clip(found, -np.log(_MOST), np.log(_MOST))))
 
 
 def _balance(of: list[npt.NDArray[np.int64]], values: list[Array], points: int) -> Array:
-    """Logarithms of gains (photos,) that make the photos agree on their points."""
+    """Logarithms of gains (photos,), 0 on average, that make the photos agree on their points."""
     found = np.zeros(len(of))
     photo = np.repeat(np.arange(len(of)), [len(some) for some in of])
     row, value = np.concatenate(of), np.concatenate(values)

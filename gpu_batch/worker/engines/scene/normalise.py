@@ -186,7 +186,7 @@ def _moved(view: View, turn: Array, centre: Array, scale: float) -> View:
     pose = view.pose.copy()
     pose[:3, :3] = turn @ pose[:3, :3]
     pose[:3, 3] = (turn @ pose[:3, 3] - centre) * scale
-    return View(view.index, view.name, pose, view.focal, view.centre, view.width, view.height, view.held_out)
+    return replace(view, pose=pose)
 
 
 def _carved(posed: list[View], alphas: list[Mask], points: Array) -> tuple[Array, Array]:
