@@ -96,6 +96,23 @@ class TestReports:
         exact(who, available=100)
 
     @pytest.mark.part("JOB-12")
+    @pytest.mark.parametrize("told", ["before the cancel", "before its news"])
+    def test_what_is_told_around_a_cancel_is_on_the_receipt(self, engine: Engine, made: Made, told: str) -> None:
+        who, job = made
+        batch_id = engine.working(who, job)
+        partial = engine.results(job, name="partial.json")
+        if told == "before the cancel":
+            gave_up(engine, job, batch_id, partial)
+        jobs.cancel_job(who, job.id)
+        if told == "before its news":
+            gave_up(engine, job, batch_id, partial)
+        engine.publish(who)
+        receipt = jobs.get_job(who, job.id).receipt
+        assert receipt is not None
+        assert (receipt.gpu_seconds, receipt.instances, receipt.cost_micro_usd) == (12.5, ["local"], 0)
+        exact(who, available=100)
+
+    @pytest.mark.part("JOB-12")
     def test_a_canceled_attempts_word_of_a_file_elsewhere_is_not_read(self, engine: Engine, made: Made) -> None:
         """Nor does the first run's cost come onto the second run's receipt."""
         who, job = made

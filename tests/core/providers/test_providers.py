@@ -141,6 +141,18 @@ class TestFailures:
             False,
         )
 
+    @pytest.mark.part("JOB-5")
+    @pytest.mark.parametrize("name", NAMES)
+    def test_what_is_canceled_while_a_rate_limit_is_waited_for_is_not_begun(self, served: Served, name: str) -> None:
+        served.retry_after = "15"
+        served.next("busy")
+        unwanted = threading.Event()
+        threading.Timer(0.1, unwanted.set).start()
+        with pytest.raises(ProviderError) as caught:
+            draw(served, name, unwanted=unwanted)
+        assert (caught.value.category, caught.value.charged) == (FailureCategory.canceled, False)
+        assert len(served.asked) == 1
+
     @pytest.mark.parametrize("asks_for", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT"])
     def test_a_longer_wait_than_is_worth_it_is_left_at_once(self, served: Served, asks_for: str) -> None:
         served.retry_after = asks_for

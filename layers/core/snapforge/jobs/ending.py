@@ -137,9 +137,8 @@ def _end_run(job: JobRow, end: _End) -> None:
     if end.result is not None:
         job.started_at = job.started_at or end.result.usage.started_at
         job.spent = [*job.spent, receipts.of_usage(int(job.attempt), end.result.usage)]
-    elif (open_attempt := store.find_attempt(job.id, int(job.run), int(job.attempt))) is not None:
-        spent = receipts.of_times(int(job.attempt), open_attempt.started_at, open_attempt.ended_at or now)
-        job.spent = [*job.spent, *([spent] if spent else [])]
+    elif (attempt := store.find_attempt(job.id, int(job.run), int(job.attempt))) is not None:
+        job.spent = [*job.spent, *costs.spent_by(attempt, now)]
     job.receipt = costs.receipt(job)
     tx = tables.Transaction()
     # First, because the job's row keeps the ids.

@@ -34,13 +34,8 @@ def take_report(text: str) -> None:
         _stranger(row, report)
     elif isinstance(report, Progress):
         _progressed(row, report)
-    elif row.outcome is not None:
-        # Told before, perhaps by this very message: the workflow may not have heard it.
-        states.answer(row.task_token, row.outcome.model_dump(mode="json"))
-        if row.outcome.outcome == "gone" and (uri := _left_at(row, report)):
-            costs.note_late(row, uri)
     else:
-        attempts.tell(row, _outcome(row, report))
+        _ended(row, report)
 
 
 def take_batch_state(text: str) -> None:
@@ -120,6 +115,17 @@ def _progressed(row: AttemptRow, report: Progress) -> None:
     if row.started_at is None:
         _begin(row, told)
     store.tell_progress(row.org_id, row.job_id, told, run=report.run, message=report.message[:500])
+
+
+def _ended(row: AttemptRow, report: Done | Failed) -> None:
+    if row.outcome is None:
+        attempts.tell(row, _outcome(row, report))
+    else:
+        # Told before, perhaps by this very message: the workflow may not have heard it.
+        states.answer(row.task_token, row.outcome.model_dump(mode="json"))
+    if uri := _left_at(row, report):
+        # A cancel may have ended the run before, whose news has not reached the attempt yet.
+        costs.note_late(row, uri)
 
 
 def _outcome(row: AttemptRow, report: Done | Failed) -> Outcome:

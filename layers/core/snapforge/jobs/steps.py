@@ -3,11 +3,9 @@
 import random
 
 from snapforge.aws import tables
-from snapforge.jobs import attempts, store
+from snapforge.jobs import attempts, costs, store
 from snapforge.jobs.attempts import GONE
-from snapforge.jobs.domain import deadlines, failures, life, receipts
-from snapforge.jobs.domain.failures import Failure
-from snapforge.jobs.store import AttemptRow
+from snapforge.jobs.domain import deadlines, failures, life
 from snapforge.jobs.workflow import (
     CheckAnswer,
     ClassifyAnswer,
@@ -54,7 +52,7 @@ def _classify(call: ClassifyCall) -> ClassifyAnswer:
     if row is not None:
         # Batch tries some failures again by itself; the next attempt takes over from here.
         attempts.give_up(row, "another attempt follows")
-        job.spent = [*job.spent, *_spent(row, outcome.failure)]
+        job.spent = [*job.spent, *costs.spent_by(row, clock.now())]
     wait = random.randint(max(1, again.wait_seconds // 2), again.wait_seconds)
     job.live(living)
     job.queued_since = None
@@ -71,11 +69,3 @@ def _told(call: ClassifyCall) -> Outcome:
     if call.outcome is not None:
         return call.outcome
     return Outcome(outcome="failed", failure=failures.of_caught(call.error or "unknown"))
-
-
-def _spent(row: AttemptRow, failure: Failure) -> list[receipts.Spent]:
-    result = attempts.read_result(failure.result_uri, row.job_id, int(row.run), int(row.attempt))
-    if result is not None:
-        return [receipts.of_usage(int(row.attempt), result.usage)]
-    spent = receipts.of_times(int(row.attempt), row.started_at, row.ended_at)
-    return [spent] if spent else []

@@ -42,6 +42,11 @@ class Outcome(_Wire):
     failure: Failure | None = None
     """With `failed`."""
 
+    @property
+    def left_at(self) -> str | None:
+        """Where what the attempt left lies (result.json or partial.json)."""
+        return self.failure.result_uri if self.failure else self.result_uri
+
 
 class CheckAnswer(_Wire):
     """Whether to go on. `attempt` is the one to dispatch."""

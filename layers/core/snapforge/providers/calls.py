@@ -7,6 +7,7 @@ is a coroutine under one time-out, from the look-up of the name to the last byte
 import asyncio
 import json
 import random
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,12 +64,14 @@ def ask(
     headers: Mapping[str, str] | None = None,
     seconds: float = 120.0,
     limit: int = ANSWER_BYTES,
+    unwanted: threading.Event | None = None,
 ) -> Answer:
     """Call `name` and return a 2xx answer. A call takes at most `seconds`, all tries together end by `until`.
 
-    What was surely not begun (busy, no connection) is asked again, after the wait that the answer asks for. Raises
-    ProviderError for every other outcome, classified.
+    What was surely not begun (busy, no connection) is asked again, after the wait that the answer asks for, unless
+    `unwanted` is set by then. Raises ProviderError for every other outcome, classified.
     """
+    given_up = unwanted or threading.Event()
     sent = {"authorization": f"Bearer {key}"} if key else {}
     for attempt in range(TRIES):
         left = min(seconds, until - time.monotonic())
@@ -80,7 +83,8 @@ def ask(
             wait = error.failure.retry_after if error.failure.retry_after is not None else _wait(attempt)
             if attempt == TRIES - 1 or wait > LONGEST_WAIT_SECONDS or time.monotonic() + wait >= until:
                 raise error.failure from None
-        time.sleep(wait)
+        if given_up.wait(wait):
+            raise base.nobody_wants(charged=False)
     raise AssertionError("the last try raises")
 
 

@@ -23,8 +23,7 @@ class HuggingFace:
     name: str = "huggingface"
 
     def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
-        """See Provider. There is no call that stops it, so it is waited for: then we know what is billed."""
-        del unwanted
+        """See Provider. What has begun cannot be stopped, so it is waited for: then we know what is billed."""
         parameters: dict[str, Any] = {
             "width": wish.width,
             "height": wish.height,
@@ -43,6 +42,7 @@ class HuggingFace:
             body={"inputs": wish.prompt, "parameters": parameters},
             headers={"accept": "image/png"},
             until=until,
+            unwanted=unwanted,
         )
         if not answer.media_type.startswith("image/"):
             raise wrong_answer(_NAME, f"{answer.media_type}: {answer.text()}")

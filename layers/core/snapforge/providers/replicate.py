@@ -35,7 +35,7 @@ class Replicate:
 
     def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
         """See Provider. What does not end in time, or is not wanted any more, is canceled: it costs no more then."""
-        prediction = self._begin(wish, until)
+        prediction = self._begin(wish, until, unwanted)
         address = f"{self.url}/predictions/{prediction['id']}"
         try:
             while prediction["status"] not in _ENDED:
@@ -50,7 +50,7 @@ class Replicate:
             raise
         return Drawn(pixels.png(_NAME, self._file(_output(prediction), until), wish), prediction["id"])
 
-    def _begin(self, wish: Wish, until: float) -> dict[str, Any]:
+    def _begin(self, wish: Wish, until: float, unwanted: threading.Event) -> dict[str, Any]:
         answer = calls.ask(
             _NAME,
             "POST",
@@ -59,6 +59,7 @@ class Replicate:
             body={"input": _input(wish)},
             headers={"prefer": f"wait={WAIT_SECONDS}", "cancel-after": f"{_lifetime(until)}s"},
             until=until,
+            unwanted=unwanted,
         )
         return _read(answer)
 

@@ -24,8 +24,7 @@ class Together:
     name: str = "together"
 
     def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
-        """See Provider. There is no call that stops it, so it is waited for: then we know what is billed."""
-        del unwanted
+        """See Provider. What has begun cannot be stopped, so it is waited for: then we know what is billed."""
         body = {
             "model": wish.model,
             "prompt": wish.prompt,
@@ -41,7 +40,9 @@ class Together:
             body["guidance_scale"] = wish.guidance
         if wish.negative_prompt:
             body["negative_prompt"] = wish.negative_prompt
-        answer = calls.ask(_NAME, "POST", f"{self.url}/images/generations", key=self.key, body=body, until=until)
+        answer = calls.ask(
+            _NAME, "POST", f"{self.url}/images/generations", key=self.key, body=body, until=until, unwanted=unwanted
+        )
         try:
             told = answer.json()
             data = base64.b64decode(told["data"][0]["b64_json"], validate=True)
