@@ -39,9 +39,10 @@ def wait_for(look: Callable[[], T | None], what: str) -> T:
 
 @dataclass(frozen=True)
 class Region:
-    """A running emulator. `environment` is what a worker process needs to speak to it."""
+    """A running emulator. `environment` is what a worker process needs to speak to it, and to have a disk of its own."""
 
     endpoint: str
+    workspace: Path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -51,6 +52,7 @@ class Region:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "WORKSPACE": str(self.workspace),
         }
 
     def client(self, service: str) -> Any:
@@ -91,7 +93,7 @@ def running(folder: Path) -> Iterator[Region]:
     """Start MiniStack on a free port of the loopback, with the bucket, and keep nothing."""
     port = free_port()
     process = start_ministack(folder, port)
-    region = Region(f"http://127.0.0.1:{port}")
+    region = Region(f"http://127.0.0.1:{port}", folder / "workspace")
     try:
         region.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield region
