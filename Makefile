@@ -52,8 +52,8 @@ test-local: ## The local region and faults
 	$(PYTEST) tests/local -m "not full" -n 2 --dist loadfile
 
 test-workers: ## GPU workers on the CPU, each in its own environment
-	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image tests/gpu_batch/lora -m "not full"
-	$(SCENE) -m pytest tests/gpu_batch/scene -m "not full"
+	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image tests/gpu_batch/lora -m "not full" -n 2 --dist loadfile
+	$(SCENE) -m pytest tests/gpu_batch/scene -m "not full" -n 2 --dist loadfile
 
 test-e2e: ## Both kinds of job on the local region, by a client that knows only the OpenAPI document
 	$(PYTEST) tests/e2e -m "not full"

@@ -12,7 +12,7 @@ from snapforge.contracts.reports import Done, Failed, FailureCategory
 from snapforge.contracts.results import Result
 from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM
 from tests.gpu_batch.frame.region import Job, Region, wait_for
-from tests.gpu_batch.frame.warm import Fleet, batches, claimed_by, fleet_of, leave, past, ticket, work
+from tests.gpu_batch.frame.warm import Fleet, batches, claimed_by, fleet_of, kept, leave, past, ticket, work
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ class TestTakenAway:
         begun = fleet.submit(seed=10, count=6, guidance=0.4)
         other = fleet.submit("bulk", seed=50, count=2, width=80)
         worker = fleet.start()
-        wait_for(lambda: any(name.startswith("checkpoints/picture") for name in begun.names()), "a kept picture")
+        wait_for(lambda: kept(begun), "a kept picture")
         time.sleep(0.2)
         assert worker.terminate() == 75
         assert (failed(begun).category, failed(begun).code) == (FailureCategory.transient, "interrupted")
@@ -291,28 +291,33 @@ class TestTakenAway:
 
     def test_killed_half_done_the_resumed_attempt_draws_only_the_rest(self, fleet: Fleet) -> None:
         """SIGKILL within the second micro-batch: the attempt that follows restores the first one's pictures."""
-        job = fleet.submit(seed=10, count=8, guidance=0.4)
-        worker = fleet.start()
-        wait_for(lambda: sum(name.startswith("checkpoints/picture") for name in job.names()) == 4, "four kept")
-        worker.kill()
+        job = fleet.submit(seed=10, count=8, guidance=0.8)
+        left = killed_half_done(fleet, job)
         again = resumed(fleet, job)
         second = fleet.run("warm-2")
         assert isinstance(again.last, Done)
-        assert sorted(seed for batch in batches(second) for seed in batch) == [14, 15, 16, 17]
+        assert sorted(seed for batch in batches(second) for seed in batch) == left
         assert len(again.result.files) == 9
 
     @pytest.mark.full
     def test_a_batch_retry_of_the_same_worker_goes_on_with_its_own_claim(self, fleet: Fleet) -> None:
         """The same Batch job id in a new container: its claims are still its own."""
-        job = fleet.submit(seed=10, count=8, guidance=0.4)
-        worker = fleet.start()
-        wait_for(lambda: sum(name.startswith("checkpoints/picture") for name in job.names()) == 4, "four kept")
-        worker.kill()
+        job = fleet.submit(seed=10, count=8, guidance=0.8)
+        left = killed_half_done(fleet, job)
         fleet.submit(job=job)  # as SQS gives it out again when its time is over
         second = fleet.run(AWS_BATCH_JOB_ATTEMPT="2")
         assert isinstance(job.last, Done)
-        assert sorted(seed for batch in batches(second) for seed in batch) == [14, 15, 16, 17]
+        assert sorted(seed for batch in batches(second) for seed in batch) == left
         assert job.result.usage.interruptions == 1
+
+
+def killed_half_done(fleet: Fleet, job: Job) -> list[int]:
+    """Kill a worker when it has kept four pictures or a few more of eight; returns the seeds of the others."""
+    worker = fleet.start()
+    wait_for(lambda: kept(job) >= 4, "four kept")
+    worker.kill()
+    assert kept(job) < 8
+    return list(range(10 + kept(job), 18))
 
 
 def resumed(fleet: Fleet, job: Job, **fields: Any) -> Job:

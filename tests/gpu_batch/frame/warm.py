@@ -153,3 +153,8 @@ def past(ago_s: float) -> str:
 def batches(worker: Worker) -> list[list[int]]:
     """The seeds of each micro-batch that the toy drew."""
     return [line["seeds"] for line in worker.log if line["message"] == "draws"]
+
+
+def kept(job: Job) -> int:
+    """How many pictures lie among the attempt's checkpoints."""
+    return sum(name.startswith("checkpoints/picture") for name in job.names())
