@@ -39,7 +39,7 @@ def wait_for(look: Callable[[], T | None], what: str) -> T:
 
 @dataclass(frozen=True)
 class Region:
-    """A running emulator. `environment` is what a worker process needs to speak to it, and to have a disk of its own."""
+    """A running emulator. `environment` is what a worker process needs to reach it and to have a disk of its own."""
 
     endpoint: str
     workspace: Path
