@@ -48,8 +48,8 @@ check-templates:
 test-core: ## Contexts, endpoints, templates (a real DynamoDB emulator, no region)
 	$(PYTEST) tests/core tests/functions tests/infrastructure -m "not full" -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=80
 
-test-local: ## The local region and faults
-	$(PYTEST) tests/local -m "not full" -n 2 --dist loadfile
+test-local: ## The local region and faults; three files at a time, since they wait more than they work
+	$(PYTEST) tests/local -m "not full" -n 3 --dist loadfile
 
 test-workers: ## GPU workers on the CPU, each in its own environment
 	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image tests/gpu_batch/lora -m "not full" -n 2 --dist loadfile
