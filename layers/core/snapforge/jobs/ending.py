@@ -9,7 +9,7 @@ from snapforge.billing import errors as billing_errors
 from snapforge.billing import service as billing
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import Result, ResultFile, Role
-from snapforge.jobs import adapters, attempts, costs, errors, events, ordering, schemas, store, view
+from snapforge.jobs import adapters, attempts, costs, errors, events, schemas, store, view
 from snapforge.jobs.attempts import prefix_uri
 from snapforge.jobs.domain import failures, life, receipts
 from snapforge.jobs.domain.failures import Failure
@@ -162,7 +162,7 @@ def _release(tx: tables.Transaction, job: JobRow, charged: int) -> None:
             hold_id=job.hold_id,
             capture=charged,
             key=f"job:{job.id}:{int(job.run)}:settle",
-            memo=ordering.memo(job),
+            memo=view.memo(job),
         )
     except billing_errors.HoldEnded as error:
         # The hold and the run end together: somebody ended both since the job was read.

@@ -5,7 +5,6 @@ import logging
 from snapforge.aws import secrets, settings
 from snapforge.jobs import errors
 from snapforge.jobs.domain import moderation
-from snapforge.providers import moderation as models
 from snapforge.providers.base import ProviderError
 
 _logger = logging.getLogger(__name__)
@@ -23,14 +22,21 @@ def require_drawable(prompt: str) -> None:
     url = settings.find("MODERATION_URL")
     if url is None:
         return
-    key = (secrets.read("providers").get("moderation") or {}).get("key")
     try:
-        found = models.Endpoint(url, key).judge(prompt)
+        found = _judged(url, prompt)
     except ProviderError as error:
         _logger.warning("the moderation model failed: %s", error.code)
         raise errors.ModerationUnavailable() from error
     if found:
         _refuse(found[0], _MODEL_ADVICE)
+
+
+def _judged(url: str, prompt: str) -> tuple[str, ...]:
+    # Here, because an HTTP client is a quarter of a cold start, and most installations name no model.
+    from snapforge.providers.moderation import Endpoint
+
+    key = (secrets.read("providers").get("moderation") or {}).get("key")
+    return Endpoint(url, key).judge(prompt)
 
 
 def _refuse(category: str, why: str) -> None:

@@ -13,13 +13,12 @@ from snapforge.aws import idempotency, outbox, secrets, tables
 from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.billing import service as billing
 from snapforge.contracts.preflight import Survey
-from snapforge.jobs import adapters, errors, events, preflights, schemas, store, view
+from snapforge.jobs import adapters, errors, events, preflights, resolving, schemas, store, view
 from snapforge.jobs.domain import deadlines, life, preflight, pricing, quotes, trainings
 from snapforge.jobs.domain.life import IllegalMoveError, Life
 from snapforge.jobs.domain.orders import (
     MAX_SEED,
     ImageOrder,
-    ImageParameters,
     LoraOrder,
     LoraParameters,
     Order,
@@ -167,11 +166,11 @@ class _Fresh:
 
 def _parameters(org_id: str, order: Order, promise: Quote | None, fresh: _Fresh) -> Parameters:
     if isinstance(order, ImageOrder):
-        return adapters.image_parameters(org_id, order, fresh.seed)
+        return resolving.image_parameters(org_id, order, fresh.seed)
     if isinstance(order, LoraOrder):
         capture = _ready_capture(org_id, order)
         _refuse_blocked(examine(capture, order))
-        return adapters.training_parameters(org_id, order, capture, fresh.lora_id)
+        return resolving.training_parameters(org_id, order, capture, fresh.lora_id)
     if promise is not None and promise.capture_version is not None and promise.photos is not None:
         return scene_parameters(order, version=promise.capture_version, photos=promise.photos)
     capture = _ready_capture(org_id, order)
@@ -226,22 +225,12 @@ def _bind(tx: tables.Transaction, job: JobRow) -> None:
         hold_id=job.hold_id,
         credits=int(job.credits),
         key=f"job:{job.id}:{int(job.run)}:hold",
-        memo=memo(job),
+        memo=view.memo(job),
     )
     adapters.bind(tx, job)
     if isinstance(job.parameters, SceneParameters | LoraParameters):
         assets.require_ready_capture(tx, job.org_id, job.parameters.capture_id, job.parameters.capture_version)
     outbox.put(tx, Outbox, events.started(job))
-
-
-def memo(job: JobRow) -> str:
-    """The line of the statement."""
-    if isinstance(job.parameters, ImageParameters):
-        count = job.parameters.count
-        return f"{count} {'picture' if count == 1 else 'pictures'} · {job.id}"
-    if isinstance(job.parameters, LoraParameters):
-        return f"LoRA, {job.parameters.steps} steps · {job.id}"
-    return f"3D model, {job.parameters.preset} · {job.id}"
 
 
 def _once(key: IdempotencyKey, write: Callable[[], T]) -> T:

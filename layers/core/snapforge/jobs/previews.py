@@ -6,7 +6,7 @@ from snapforge.assets import service as assets
 from snapforge.assets.domain import Capture, CaptureState
 from snapforge.aws import tables
 from snapforge.contracts.preflight import Survey
-from snapforge.jobs import adapters, errors, ordering, preflights, schemas, store
+from snapforge.jobs import errors, ordering, preflights, resolving, schemas, store
 from snapforge.jobs.domain import preflight, pricing, quotes
 from snapforge.jobs.domain.orders import ImageOrder, LoraOrder, Order, Parameters, PhotoOrder, SceneOrder, fingerprint
 from snapforge.jobs.domain.quotes import Quote
@@ -77,13 +77,13 @@ def _checking(order: Order, preview_id: str) -> schemas.Preview:
 
 
 def _image(org_id: str, order: ImageOrder) -> schemas.Preview:
-    parameters = adapters.image_parameters(org_id, order, 0)
+    parameters = resolving.image_parameters(org_id, order, 0)
     quote = Quote(org=org_id, kind="image", order=fingerprint(order), credits=pricing.price(parameters).credits)
     return _ready(parameters, quote, [])
 
 
 def _lora(org_id: str, order: LoraOrder, capture: Capture, findings: list[preflight.Finding]) -> schemas.Preview:
-    parameters = adapters.training_parameters(org_id, order, capture, ids.new("lora"))
+    parameters = resolving.training_parameters(org_id, order, capture, ids.new("lora"))
     quote = Quote(org=org_id, kind="lora", order=fingerprint(order), credits=pricing.price(parameters).credits)
     found = _ready(parameters, None if preflight.blocked(findings) else quote, findings)
     found.photos_usable, found.photos_refused = len(capture.usable), len(capture.refused)

@@ -9,6 +9,7 @@ from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import schemas
 from snapforge.jobs.domain import progress as progresses
 from snapforge.jobs.domain.life import State
+from snapforge.jobs.domain.orders import ImageParameters, LoraParameters
 from snapforge.jobs.results import Delivered
 from snapforge.jobs.store import JobRow, ProgressRow
 from snapforge.kit import clock
@@ -86,6 +87,16 @@ def links_until(now: datetime) -> datetime:
 def waits(row: JobRow, told: ProgressRow | None) -> bool:
     """Whether the job is in a queue of tickets, for all that its row knows."""
     return not row.life().final and row.queued_since is not None and not _at_work(row, told)
+
+
+def memo(row: JobRow) -> str:
+    """The line of the statement."""
+    if isinstance(row.parameters, ImageParameters):
+        count = row.parameters.count
+        return f"{count} {'picture' if count == 1 else 'pictures'} · {row.id}"
+    if isinstance(row.parameters, LoraParameters):
+        return f"LoRA, {row.parameters.steps} steps · {row.id}"
+    return f"3D model, {row.parameters.preset} · {row.id}"
 
 
 def _at_work(row: JobRow, told: ProgressRow | None) -> bool:
