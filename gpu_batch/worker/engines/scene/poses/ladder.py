@@ -167,23 +167,15 @@ def _one_by_one(climb: Climb, best: Model | None, left: set[int], seen: Graph) -
     return [mapping.extended(climb.task, best)]
 
 
-def _masked(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> bool:
-    return climb.task.masks is not None and not climb.task.turns and _few(climb, best, left, seen)
-
-
-def _without_masks(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> list[Model]:
-    recipe = Recipe.usual(climb.task)
-    return _anew(climb, best, left, seen, Recipe(recipe.px, recipe.features, recipe.peak, recipe.affine, masked=False))
-
-
 def _few(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> bool:
-    """Whether more photos are left out than strays: rungs that look at photos anew cost a minute and more."""
+    """Whether more photos are left out than strays: to look at photos anew costs a minute and more."""
     return len(left) > (1 - _GOOD_SHARE) * len(climb.task.paths)
 
 
 def _finer(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> list[Model]:
     usual = Recipe.usual(climb.task)
-    masked = not climb.journal.climbed(WITHOUT_MASKS)
+    # Masks may have cost the weak photos their features; of a turning object the background would contradict.
+    masked = climb.task.masks is None or climb.task.turns
     recipe = Recipe(usual.px * 3 // 2, 2 * usual.features, 0.7 * usual.peak, affine=True, masked=masked)
     border = _border(left, seen) if masked else set()
     return _anew(climb, best, left | border, seen, recipe)
@@ -240,11 +232,8 @@ def _pairs_anew(chosen: set[int], seen: Graph) -> list[pairs.Pair]:
     return sorted(again | set(pairs.pairs_of(chosen, seen.inliers, tried, _MOST_PAIRS)))
 
 
-WITHOUT_MASKS = "weak photos without masks"
-
 RUNGS = (
     Rung("chosen pairs, global mapping", lambda *_: True, _globally),
     Rung("left-out photos registered one by one", _linked, _one_by_one),
-    Rung(WITHOUT_MASKS, _masked, _without_masks),
     Rung("affine features and guided matching for weak photos", _few, _finer),
 )
