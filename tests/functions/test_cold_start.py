@@ -50,8 +50,3 @@ for full, place in sorted(names.items()):
     lines = told(program)
     assert len(lines) > 50
     assert [line for line in lines if " " in line] == []
-
-
-def test_there_is_a_sample_event_for_every_function() -> None:
-    events = sorted(path.relative_to(ROOT / "events") for path in (ROOT / "events").glob("*/*.json"))
-    assert [path.with_suffix("") for path in events] == [path.with_suffix("") for path in FUNCTIONS]
