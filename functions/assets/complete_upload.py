@@ -4,7 +4,7 @@ from typing import Annotated
 
 from snapforge.assets import errors, service
 from snapforge.assets.schemas import Upload, UploadComplete
-from snapforge.http import Body, Permission, Principal, Reply, accepted, endpoint
+from snapforge.http import Body, Permission, Principal, Response, accepted, endpoint
 
 
 @endpoint(
@@ -13,7 +13,7 @@ from snapforge.http import Body, Permission, Principal, Reply, accepted, endpoin
     raises=(errors.UploadNotFound, errors.UploadNotOpen, errors.PartsDoNotFit),
     status=202,
 )
-def handler(principal: Principal, upload_id: str, body: Body[UploadComplete]) -> Annotated[Reply, Upload]:
+def handler(principal: Principal, upload_id: str, body: Body[UploadComplete]) -> Annotated[Response, Upload]:
     """Put the parts of a large file together; its check follows. Files sent by POST need no completion."""
     upload = service.complete_upload(principal.org_id, upload_id, body)
     return accepted(upload, at=f"/v1/uploads/{upload.id}")

@@ -1,19 +1,14 @@
-"""Queue `uploaded` (S3 Object Created of the uploads bucket): check a file that has arrived."""
+"""Check a file that has arrived in the uploads bucket."""
 
-import json
-from typing import Any
-
+from snapforge import observe
 from snapforge.assets import service
-from snapforge.http import observe
+from snapforge.aws.events import ObjectCreated
+from snapforge.triggers import aws_event
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Each message once or more; a failed one is delivered again."""
-    return observe.each_message(event, _check)
-
-
-def _check(record: dict[str, Any]) -> None:
-    arrival = service.read_event(json.loads(record["body"]))
-    state = service.check_arrival(arrival)
-    observe.logger().info("arrived", extra={"key": arrival.key, "state": state})
+@aws_event("aws.s3", "Object Created", ObjectCreated, queue="uploaded")
+def handler(created: ObjectCreated) -> None:
+    """Once or more: it is counted once."""
+    found = created.detail.object
+    state = service.check_arrival(service.Arrival(found.key, found.size, created.time))
+    observe.logger().info("arrived", extra={"key": found.key, "state": state})

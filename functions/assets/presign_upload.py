@@ -4,7 +4,7 @@ from typing import Annotated
 
 from snapforge.assets import errors, service
 from snapforge.assets.schemas import UploadsPresign, UploadTickets
-from snapforge.http import Body, Permission, Principal, Reply, endpoint, reply
+from snapforge.http import Body, Permission, Principal, Response, endpoint, respond
 
 
 @endpoint(
@@ -13,6 +13,6 @@ from snapforge.http import Body, Permission, Principal, Reply, endpoint, reply
     raises=(errors.FileRefused, errors.CaptureNotFound, errors.CaptureFull),
     status=201,
 )
-def handler(principal: Principal, body: Body[UploadsPresign]) -> Annotated[Reply, UploadTickets]:
+def handler(principal: Principal, body: Body[UploadsPresign]) -> Annotated[Response, UploadTickets]:
     """Announce files and learn where each is sent. What cannot be taken is refused here, before it is sent."""
-    return reply(service.presign(principal.org_id, body), status=201)
+    return respond(service.presign(principal.org_id, body), status=201)

@@ -1,13 +1,12 @@
-"""Schedule, every five minutes: let uploads that never came expire, and publish the news that the stream lost."""
-
-from typing import Any
+"""Each minute: let uploads that never came expire, and publish the events that the stream lost."""
 
 from snapforge.assets import service
-from snapforge.http import observe
+from snapforge.aws import bus, outbox
+from snapforge.triggers import schedule
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, int]:
+@schedule("rate(1 minute)")
+def handler() -> dict[str, int]:
     """How many uploads expired and how many late events went out."""
-    published = service.publish_late()
+    published = outbox.publish_late("assets", bus.publish)
     return {"expired": service.sweep_uploads(), "published": published}

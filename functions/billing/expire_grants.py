@@ -1,14 +1,13 @@
-"""Schedule, every minute: book what has expired, and publish the news of billing that the stream lost."""
+"""Each minute: book what has expired, and publish the events of billing that the stream lost."""
 
-from typing import Any
-
+from snapforge.aws import bus, outbox
 from snapforge.billing import service
-from snapforge.http import observe
 from snapforge.kit import clock
+from snapforge.triggers import schedule
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, int]:
+@schedule("rate(1 minute)")
+def handler() -> dict[str, int]:
     """How many grants expired and how many late events went out."""
-    published = service.publish_late()
+    published = outbox.publish_late("billing", bus.publish)
     return {"expired": service.expire_due(clock.now()), "published": published}

@@ -1,14 +1,11 @@
-"""Bus event user.signed_up: the credits that every new org starts with."""
-
-from typing import Any
+"""The credits that every new org starts with."""
 
 from snapforge.billing import service
-from snapforge.http import observe
 from snapforge.kit.events import Event
+from snapforge.triggers import event
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, str]:
+@event("user.signed_up")
+def handler(signed_up: Event) -> dict[str, str]:
     """Grant once per org, however often the event arrives."""
-    journal = service.grant_at_sign_up(Event.model_validate(event["detail"]).org_id)
-    return {"journal_id": journal.id}
+    return {"journal_id": service.grant_at_sign_up(signed_up.org_id).id}

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from snapforge.http import Body, Origin, Reply, endpoint, reply
+from snapforge.http import Body, ClientInfo, Response, endpoint, respond
 from snapforge.identity import errors, service
 from snapforge.identity.schemas import AccessToken, LogIn
 
 
 @endpoint("POST /v1/auth/login", public=True, raises=(errors.WrongCredentials, errors.RateLimited))
-def handler(body: Body[LogIn], origin: Origin) -> Annotated[Reply, AccessToken]:
+def handler(body: Body[LogIn], client: ClientInfo) -> Annotated[Response, AccessToken]:
     """Open a session: an access token for ten minutes, and a refresh token in an HttpOnly cookie."""
-    allowance = service.count_address("login", origin.address)
-    opened = service.log_in(body, address=origin.address, user_agent=origin.user_agent)
-    return reply(opened.body, cookies=[opened.cookie], headers=allowance.headers())
+    allowance = service.count_address("login", client.address)
+    opened = service.log_in(body, address=client.address, user_agent=client.user_agent)
+    return respond(opened.body, cookies=[opened.cookie], headers=allowance.headers())

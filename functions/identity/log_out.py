@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from snapforge.http import Origin, Reply, endpoint, reply
+from snapforge.http import ClientInfo, Response, endpoint, respond
 from snapforge.identity import errors, service
 
 
 @endpoint("POST /v1/auth/logout", public=True, raises=(errors.ForeignOrigin,), status=204)
-def handler(origin: Origin) -> Annotated[Reply, None]:
+def handler(client: ClientInfo) -> Annotated[Response, None]:
     """End the session of the refresh cookie. Needs the header `X-Requested-With: snapforge`."""
-    return reply(None, cookies=[service.log_out(origin.cookies, origin.headers)])
+    return respond(None, cookies=[service.log_out(client.cookies, client.headers)])

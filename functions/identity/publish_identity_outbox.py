@@ -1,12 +1,10 @@
-"""Stream of the table identity: publish the news of identity on the bus."""
+"""Stream of the table identity: publish its events on the bus."""
 
-from typing import Any
-
-from snapforge.http import observe
-from snapforge.identity import service
+from snapforge.aws import bus, outbox
+from snapforge.triggers import StreamRecord, stream
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
-    """Publish in order; the first failure is returned, and the stream goes on from there."""
-    return service.publish_outbox(event["Records"])
+@stream("identity")
+def handler(record: StreamRecord) -> None:
+    """An outbox row, as it was written."""
+    outbox.publish_row(record.table, record.image, bus.publish)

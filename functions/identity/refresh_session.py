@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from snapforge.http import Origin, Reply, endpoint, reply
+from snapforge.http import ClientInfo, Response, endpoint, respond
 from snapforge.identity import errors, service
 from snapforge.identity.schemas import AccessToken
 
@@ -12,7 +12,7 @@ from snapforge.identity.schemas import AccessToken
     public=True,
     raises=(errors.SessionOver, errors.RefreshReused, errors.ForeignOrigin),
 )
-def handler(origin: Origin) -> Annotated[Reply, AccessToken]:
+def handler(client: ClientInfo) -> Annotated[Response, AccessToken]:
     """A new access token for the refresh cookie, which is replaced. Needs the header `X-Requested-With: snapforge`."""
-    opened = service.refresh(origin.cookies, origin.headers)
-    return reply(opened.body, cookies=[opened.cookie])
+    opened = service.refresh(client.cookies, client.headers)
+    return respond(opened.body, cookies=[opened.cookie])

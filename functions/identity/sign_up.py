@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from snapforge.http import Body, Origin, Reply, endpoint, reply
+from snapforge.http import Body, ClientInfo, Response, endpoint, respond
 from snapforge.identity import errors, service
 from snapforge.identity.schemas import CheckYourMail, SignUp
 
 
 @endpoint("POST /v1/auth/signup", public=True, raises=(errors.WeakPassword, errors.RateLimited), status=202)
-def handler(body: Body[SignUp], origin: Origin) -> Annotated[Reply, CheckYourMail]:
+def handler(body: Body[SignUp], client: ClientInfo) -> Annotated[Response, CheckYourMail]:
     """Open an account with a personal org. The answer is the same whether the address has one already."""
-    allowance = service.count_address("signup", origin.address)
+    allowance = service.count_address("signup", client.address)
     service.sign_up(body)
-    return reply(CheckYourMail(), status=202, headers=allowance.headers())
+    return respond(CheckYourMail(), status=202, headers=allowance.headers())

@@ -1,12 +1,10 @@
-"""Schedule, every minute: publish the news of identity that the stream lost."""
+"""Each minute: publish the events of identity that the stream lost."""
 
-from typing import Any
-
-from snapforge.http import observe
-from snapforge.identity import service
+from snapforge.aws import bus, outbox
+from snapforge.triggers import schedule
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, int]:
+@schedule("rate(1 minute)")
+def handler() -> dict[str, int]:
     """How many late events went out."""
-    return {"published": service.publish_late()}
+    return {"published": outbox.publish_late("identity", bus.publish)}

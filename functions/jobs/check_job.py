@@ -1,13 +1,11 @@
 """Workflow step Check: is the run still wanted?"""
 
-from typing import Any
-
-from snapforge.http import observe
 from snapforge.jobs import service
-from snapforge.jobs.workflow import RunRef
+from snapforge.jobs.workflow import CheckAnswer, RunRef
+from snapforge.triggers import step
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Takes a RunRef; answers a CheckAnswer."""
-    return service.check(RunRef.model_validate(event)).model_dump(mode="json")
+@step(RunRef, CheckAnswer)
+def handler(ref: RunRef) -> CheckAnswer:
+    """And which attempt is next."""
+    return service.check(ref)

@@ -1,13 +1,11 @@
 """Workflow step Classify: another attempt, or the end?"""
 
-from typing import Any
-
-from snapforge.http import observe
 from snapforge.jobs import service
-from snapforge.jobs.workflow import ClassifyCall
+from snapforge.jobs.workflow import ClassifyAnswer, ClassifyCall
+from snapforge.triggers import step
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Takes a ClassifyCall; answers a ClassifyAnswer."""
-    return service.classify(ClassifyCall.model_validate(event)).model_dump(mode="json")
+@step(ClassifyCall, ClassifyAnswer)
+def handler(call: ClassifyCall) -> ClassifyAnswer:
+    """Whose fault it was decides."""
+    return service.classify(call)

@@ -1,13 +1,11 @@
-"""Workflow step Dispatch: hand the attempt to Batch."""
+"""Workflow step Dispatch: hand the attempt to whoever works on it."""
 
-from typing import Any
-
-from snapforge.http import observe
 from snapforge.jobs import service
 from snapforge.jobs.workflow import DispatchCall
+from snapforge.triggers import step
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> None:
-    """Takes a DispatchCall; the workflow goes on when its task token is answered with an Outcome."""
-    service.dispatch(DispatchCall.model_validate(event))
+@step(DispatchCall)
+def handler(call: DispatchCall) -> None:
+    """The workflow goes on when its task token is answered with an Outcome."""
+    service.dispatch(call)

@@ -1,19 +1,11 @@
-"""Queue `providers`: pictures that others draw for us."""
+"""Pictures that others draw for us."""
 
-from typing import Any
-
-from snapforge.http import observe
+from snapforge.contracts.tickets import Ticket
 from snapforge.jobs import service
+from snapforge.triggers import Invocation, queue
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Each message once or more; one that AWS itself failed is delivered again."""
-    return observe.each_message(
-        event,
-        lambda record: service.draw_ticket(
-            record["body"],
-            message_id=record["messageId"],
-            seconds=context.get_remaining_time_in_millis() / 1000,
-        ),
-    )
+@queue("providers", Ticket)
+def handler(ticket: Ticket, invocation: Invocation) -> None:
+    """Once or more; one that AWS itself failed is delivered again."""
+    service.draw_ticket(ticket, message_id=invocation.message_id, seconds=invocation.remaining_seconds)

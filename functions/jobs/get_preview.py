@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from snapforge.assets import errors as assets_errors
-from snapforge.http import Permission, Principal, Reply, accepted, endpoint, reply
+from snapforge.http import Permission, Principal, Response, accepted, endpoint, respond
 from snapforge.jobs import errors, service
 from snapforge.jobs.schemas import Preview
 from snapforge.loras import errors as loras_errors
@@ -22,9 +22,9 @@ from snapforge.loras import errors as loras_errors
         loras_errors.LoraDeleted,
         loras_errors.LoraInTraining,
     ),
-    also=(202,),
+    other_statuses=(202,),
 )
-def handler(principal: Principal, preview_id: str) -> Annotated[Reply, Preview]:
+def handler(principal: Principal, preview_id: str) -> Annotated[Response, Preview]:
     """A preview that was still `checking`: 202 until all photos are measured and examined."""
     preview = service.get_preview(principal, preview_id)
-    return accepted(preview) if preview.id is not None else reply(preview)
+    return accepted(preview) if preview.id is not None else respond(preview)

@@ -1,12 +1,11 @@
-"""Queue `batch-states` (Batch Job State Change, a minute late): workers that died without a word."""
+"""Workers that died without a word: what Batch says of its jobs, a minute late."""
 
-from typing import Any
-
-from snapforge.http import observe
+from snapforge.aws.events import BatchJobStateChange
 from snapforge.jobs import service
+from snapforge.triggers import aws_event
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Each message once or more; a failed one is delivered again."""
-    return observe.each_message(event, lambda record: service.take_batch_state(record["body"]))
+@aws_event("aws.batch", "Batch Job State Change", BatchJobStateChange, queue="batch-states")
+def handler(change: BatchJobStateChange) -> None:
+    """Told twice, late or out of order, it changes nothing that stands."""
+    service.take_batch_state(change.detail.job_id, change.detail.job_name)

@@ -1,12 +1,11 @@
-"""Queue `images-dead`: tickets that no worker has done with in five tries."""
+"""Tickets that no worker has done with in five tries."""
 
-from typing import Any
-
-from snapforge.http import observe
+from snapforge.contracts.tickets import Ticket
 from snapforge.jobs import service
+from snapforge.triggers import queue
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Each message once or more; what is no ticket ends in the context's failure queue."""
-    return observe.each_message(event, lambda record: service.take_dead_ticket(record["body"]))
+@queue("images-dead", Ticket)
+def handler(ticket: Ticket) -> None:
+    """What is no ticket ends in the context's failure queue."""
+    service.take_dead_ticket(ticket)

@@ -1,12 +1,11 @@
-"""Queue `reports`: what workers tell."""
+"""What workers report."""
 
-from typing import Any
-
-from snapforge.http import observe
+from snapforge.contracts.reports import Done, Failed, Progress, Report
 from snapforge.jobs import service
+from snapforge.triggers import queue
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Each message once or more; a failed one is delivered again."""
-    return observe.each_message(event, lambda record: service.take_report(record["body"]))
+@queue("reports", Report)
+def handler(report: Progress | Done | Failed) -> None:
+    """Fenced by run, attempt and worker."""
+    service.take_report(report)

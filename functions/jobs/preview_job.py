@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from snapforge.assets import errors as assets_errors
-from snapforge.http import Body, Permission, Principal, Reply, accepted, endpoint, reply
+from snapforge.http import Body, Permission, Principal, Response, accepted, endpoint, respond
 from snapforge.jobs import errors, service
 from snapforge.jobs.schemas import Preview, PreviewCreate
 from snapforge.loras import errors as loras_errors
@@ -23,9 +23,9 @@ from snapforge.loras import errors as loras_errors
         loras_errors.LoraInTraining,
         errors.LoraDoesNotFit,
     ),
-    also=(202,),
+    other_statuses=(202,),
 )
-def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply, Preview]:
+def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Response, Preview]:
     """Check and price a job: credits, time, which photos to retake, and a quote that holds the price for 15 minutes.
 
     202 while the photos are still being measured, or examined for how they connect: poll the `Location`.
@@ -33,4 +33,4 @@ def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Reply,
     preview = service.preview_job(principal, body)
     if preview.id is not None:
         return accepted(preview, at=f"/v1/jobs/previews/{preview.id}")
-    return reply(preview)
+    return respond(preview)

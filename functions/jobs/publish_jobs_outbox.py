@@ -1,12 +1,11 @@
-"""Stream of the table `jobs`: start workflows, stop what was ended, publish the rest."""
+"""Stream of the table jobs: start workflows, stop what was ended, publish the rest."""
 
-from typing import Any
-
-from snapforge.http import observe
+from snapforge.aws import outbox
 from snapforge.jobs import service
+from snapforge.triggers import StreamRecord, stream
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
-    """The stream's INSERTs of outbox rows; the first that fails is where the stream goes on."""
-    return service.publish_outbox(event["Records"])
+@stream("jobs")
+def handler(record: StreamRecord) -> None:
+    """An outbox row, as it was written."""
+    outbox.publish_row(record.table, record.image, service.publish)

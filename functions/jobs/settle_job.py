@@ -1,13 +1,11 @@
 """Workflow step Settle: capture and register, or release and explain."""
 
-from typing import Any
-
-from snapforge.http import observe
 from snapforge.jobs import service
-from snapforge.jobs.workflow import SettleCall
+from snapforge.jobs.workflow import SettleAnswer, SettleCall
+from snapforge.triggers import step
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Takes a SettleCall; answers a SettleAnswer."""
-    return service.settle(SettleCall.model_validate(event)).model_dump(mode="json")
+@step(SettleCall, SettleAnswer)
+def handler(call: SettleCall) -> SettleAnswer:
+    """End the run, once."""
+    return service.settle(call)

@@ -1,12 +1,10 @@
-"""Each minute: publish late news, and hold unfinished jobs against the engine's truth."""
+"""Each minute: publish late events, and hold unfinished jobs against the engine's truth."""
 
-from typing import Any
-
-from snapforge.http import observe
 from snapforge.jobs import service
+from snapforge.triggers import schedule
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Answers how many jobs were looked at."""
+@schedule("rate(1 minute)")
+def handler() -> dict[str, int]:
+    """How many jobs were looked at."""
     return {"looked": service.sweep()}

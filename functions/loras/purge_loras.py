@@ -1,12 +1,10 @@
-"""Schedule, every hour: remove the weights of LoRAs that were deleted long enough ago."""
+"""Each hour: remove the weights of LoRAs that were deleted long enough ago."""
 
-from typing import Any
-
-from snapforge.http import observe
 from snapforge.loras import service
+from snapforge.triggers import schedule
 
 
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, int]:
+@schedule("rate(1 hour)")
+def handler() -> dict[str, int]:
     """How many LoRAs were removed for good."""
     return {"purged": service.purge_due()}

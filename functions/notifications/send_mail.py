@@ -1,18 +1,12 @@
-"""SQS `mail` ← bus rule: send the mail that an event calls for."""
+"""Send the mail that an event calls for."""
 
-import json
-from typing import Any
-
-from snapforge.http import observe
 from snapforge.kit.events import Event
 from snapforge.notifications import service
+from snapforge.notifications.domain import BY_EVENT
+from snapforge.triggers import event
 
 
-def _handle(record: dict[str, Any]) -> None:
-    service.handle(Event.model_validate(json.loads(record["body"])["detail"]))
-
-
-@observe.consumer
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Send each message's mail; failed ones return to the queue."""
-    return observe.each_message(event, _handle)
+@event(*BY_EVENT, queue="mail")
+def handler(happened: Event) -> None:
+    """Once, however often the event arrives."""
+    service.handle(happened)

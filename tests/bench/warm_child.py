@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from snapforge.aws import clients, tables
-from snapforge.http import Body, IdempotencyKey, Permission, Principal, Reply, created, endpoint
+from snapforge.http import Body, IdempotencyKey, Permission, Principal, Response, created, endpoint
 from snapforge.identity import access_tokens
 from snapforge.identity.access_tokens import Claims
 from snapforge.jobs.schemas import Job, JobCreate
@@ -31,7 +31,7 @@ ready: list[Job] = []
 
 
 @endpoint("POST /v1/jobs", permission=Permission.jobs_create, idempotent=True, status=201)
-def frame_create(principal: Principal, body: Body[JobCreate], key: IdempotencyKey) -> Reply:
+def frame_create(principal: Principal, body: Body[JobCreate], key: IdempotencyKey) -> Response:
     """Order, with a service that does nothing."""
     return created(ready[0], at=f"/v1/jobs/{ready[0].id}")
 

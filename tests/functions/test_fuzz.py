@@ -21,7 +21,7 @@ from schemathesis.core.failures import FailureGroup
 from infrastructure.tools.functions import endpoints
 from snapforge.aws.idempotency import KeyReused
 from snapforge.billing import service as billing
-from snapforge.http import Reply
+from snapforge.http import Response
 from snapforge.http.steps import throttle
 from snapforge.identity.schemas import Me, OrgSummary
 from snapforge.kit import ids
@@ -181,8 +181,8 @@ def _raises(principal: object) -> None:
     raise KeyError(principal)
 
 
-def _answers_another_status(principal: object) -> Reply:
-    return Reply(None, 206)
+def _answers_another_status(principal: object) -> Response:
+    return Response(None, 206)
 
 
 def _answers_another_body(principal: object) -> Me:

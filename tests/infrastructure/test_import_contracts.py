@@ -18,7 +18,7 @@ SEEDS = {
     "boto3": ("snapforge/notifications/service.py", "import boto3"),
     "httpx": ("snapforge/jobs/offers.py", "import httpx"),
     "pycolmap": ("snapforge/preflight/looking.py", "import pycolmap"),
-    "identity-store": ("snapforge/http/answer.py", "import snapforge.identity.store"),
+    "identity-store": ("snapforge/http/serialize.py", "import snapforge.identity.store"),
     "assets-store": ("snapforge/jobs/service.py", "import snapforge.assets.store"),
     "billing-store": ("snapforge/jobs/service.py", "import snapforge.billing.store"),
     "loras-store": ("snapforge/jobs/service.py", "import snapforge.loras.store"),

@@ -8,6 +8,7 @@ import httpx
 
 from snapforge.assets import schemas, service
 from snapforge.assets.domain import UploadState
+from snapforge.aws.events import ObjectCreated
 from snapforge.kit import clock, ids
 from tests.support.aws import Aws
 
@@ -45,6 +46,12 @@ def object_created(aws: Aws, key: str, size: int, **changes: Any) -> dict[str, A
     } | changes
 
 
+def as_arrival(event: dict[str, Any]) -> service.Arrival:
+    """What on_upload_arrived makes of it."""
+    created = ObjectCreated.model_validate(event)
+    return service.Arrival(created.detail.object.key, created.detail.object.size, created.time)
+
+
 def as_message(event: dict[str, Any]) -> dict[str, Any]:
     """A batch of one SQS record that carries an event."""
     return {"Records": [{"messageId": ids.new("event"), "body": json.dumps(event)}]}
@@ -52,7 +59,7 @@ def as_message(event: dict[str, Any]) -> dict[str, Any]:
 
 def arrive(aws: Aws, org_id: str, upload_id: str, **changes: Any) -> UploadState | None:
     """Let the news of an upload be checked, once."""
-    return service.check_arrival(service.read_event(news(aws, org_id, upload_id, **changes)))
+    return service.check_arrival(as_arrival(news(aws, org_id, upload_id, **changes)))
 
 
 def bring(

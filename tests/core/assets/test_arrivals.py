@@ -152,7 +152,7 @@ class TestRefused:
     @pytest.mark.parametrize("key", ["elsewhere/x", "incoming/loose", "incoming/org_x/upl_x", "incoming/a/b/c"])
     def test_an_object_that_nobody_announced_is_left_alone(self, aws: Aws, key: str) -> None:
         event = customer.object_created(aws, key, 5)
-        assert service.check_arrival(service.read_event(event)) is None
+        assert service.check_arrival(customer.as_arrival(event)) is None
 
 
 @pytest.mark.part("AST-2")
@@ -212,7 +212,7 @@ class TestDeliveredOften:
         tickets = customer.announce(org_id, files, capture_id)
         for ticket, (_, body, _) in zip(tickets, files, strict=True):
             customer.send(ticket, body)
-        news = [service.read_event(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
+        news = [customer.as_arrival(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
         version = captures.find(org_id, capture_id).version
         with ThreadPoolExecutor(8) as pool:
             states = Counter(pool.map(service.check_arrival, [one for one in news for _ in range(8)]))
@@ -225,7 +225,7 @@ class TestDeliveredOften:
         tickets = customer.announce(org_id, [(f"{n}.jpg", data, "image/jpeg") for n in range(8)], capture_id)
         for ticket in tickets:
             customer.send(ticket, data)
-        news = [service.read_event(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
+        news = [customer.as_arrival(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
         with ThreadPoolExecutor(8) as pool:
             states = Counter(pool.map(service.check_arrival, news))
         assert states == {UploadState.usable: 1, UploadState.refused: 7}
@@ -237,7 +237,7 @@ class TestDeliveredOften:
     ) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")], capture_id)
         customer.send(ticket, samples.jpeg())
-        event = service.read_event(customer.news(aws, org_id, ticket.id))
+        event = customer.as_arrival(customer.news(aws, org_id, ticket.id))
         with monkeypatch.context() as patch:
             patch.setattr(arrivals, "_record", crash)
             with pytest.raises(ConnectionError):
@@ -251,7 +251,7 @@ class TestDeliveredOften:
     ) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")], capture_id)
         customer.send(ticket, samples.jpeg())
-        event = service.read_event(customer.news(aws, org_id, ticket.id))
+        event = customer.as_arrival(customer.news(aws, org_id, ticket.id))
         with monkeypatch.context() as patch:
             patch.setattr(s3, "delete", crash)
             with pytest.raises(ConnectionError):
@@ -284,7 +284,7 @@ class TestDeliveredOften:
     def test_the_object_is_gone_because_another_delivery_was_faster(self, aws: Aws, org_id: str) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
         event = customer.object_created(aws, f"incoming/{org_id}/{ticket.id}", len(samples.jpeg()))
-        assert service.check_arrival(service.read_event(event)) == UploadState.waiting
+        assert service.check_arrival(customer.as_arrival(event)) == UploadState.waiting
 
 
 def crash(*_: object, **__: object) -> None:
@@ -347,7 +347,7 @@ class TestNewsOfS3:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
         customer.send(ticket, samples.jpeg())
         (message,) = queues.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
-        arrival = service.read_event(json.loads(message["Body"]))
+        arrival = customer.as_arrival(json.loads(message["Body"]))
         assert (arrival.key, arrival.bytes) == (f"incoming/{org_id}/{ticket.id}", len(samples.jpeg()))
         assert abs(arrival.at - clock.now()) < timedelta(minutes=1)
         assert service.check_arrival(arrival) == UploadState.usable

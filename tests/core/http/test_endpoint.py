@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pytest
 
 from snapforge.aws.idempotency import IdempotencyKey, Replay
-from snapforge.http import Body, Origin, Query, Reply, accepted, created, endpoint, reply
+from snapforge.http import Body, ClientInfo, Query, Response, accepted, created, endpoint, respond
 from snapforge.http.endpoint import Endpoint
 from snapforge.http.steps import arguments, throttle
 from snapforge.identity import service as identity
@@ -75,7 +75,7 @@ def get_thing(principal: Principal, thing_id: str) -> Thing:
 
 
 @endpoint("POST /v1/things", permission=Permission.jobs_create, idempotent=True, status=201)
-def make_thing(principal: Principal, body: Body[Thing], key: IdempotencyKey) -> Annotated[Reply, Thing]:
+def make_thing(principal: Principal, body: Body[Thing], key: IdempotencyKey) -> Annotated[Response, Thing]:
     """Make one."""
     if body.name == "replayed":
         raise Replay(201, '{"name":"first"}', {"location": "/v1/things/1"})
@@ -87,9 +87,9 @@ def make_thing(principal: Principal, body: Body[Thing], key: IdempotencyKey) -> 
 
 
 @endpoint("GET /v1/public", public=True)
-def look(query: Query[Filter], origin: Origin) -> Thing:
+def look(query: Query[Filter], client: ClientInfo) -> Thing:
     """Open to all."""
-    return Thing(name=",".join([origin.address, *query.tag]), size=query.limit)
+    return Thing(name=",".join([client.address, *query.tag]), size=query.limit)
 
 
 class TestAuthentication:
@@ -289,11 +289,11 @@ class TestAnswers:
 
     def test_replies_keep_their_status_headers_and_cookies(self) -> None:
         @endpoint("POST /v1/odd", public=True)
-        def odd() -> Annotated[Reply, Thing]:
+        def odd() -> Annotated[Response, Thing]:
             """Odd."""
-            return reply(Thing(name="x"), headers={"X-Odd": "1"}, cookies=["a=b; Secure"])
+            return respond(Thing(name="x"), headers={"X-Odd": "1"}, cookies=["a=b; Secure"])
 
         answered = serve(odd)
         assert (answered["headers"]["x-odd"], answered["cookies"]) == ("1", ["a=b; Secure"])
         assert accepted(Thing(name="x")).status == 202
-        assert reply(None).status == 204
+        assert respond(None).status == 204

@@ -18,6 +18,7 @@ from unittest import mock
 from snapforge.aws import clients, outbox, s3, states, tables
 from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.billing import service as billing
+from snapforge.contracts.reports import REPORT
 from snapforge.contracts.results import Result, ResultFile, Usage
 from snapforge.contracts.tickets import Ticket
 from snapforge.jobs import attempts, schemas, store
@@ -248,7 +249,7 @@ class Engine:
     def report(self, job: schemas.Job, batch_id: str, *, run: int = 1, attempt: int = 1, **more: Any) -> None:
         """Any report, as on_report gets it."""
         common = {"job_id": job.id, "run": run, "attempt": attempt, "batch_job_id": batch_id}
-        jobs.take_report(json.dumps(common | {"at": clock.rfc3339(clock.now())} | more))
+        jobs.take_report(REPORT.validate_python(common | {"at": clock.now()} | more))
 
     def failed(self, job: schemas.Job, batch_id: str, category: str, *, run: int = 1, attempt: int = 1) -> None:
         """A report of failure."""
@@ -329,9 +330,8 @@ class Engine:
 
     def batch_event(self, batch_id: str) -> None:
         """The state change of a Batch job, as on_batch_state gets it."""
-        jobs.take_batch_state(
-            json.dumps({"detail-type": "Batch Job State Change", "detail": self.batch.jobs[batch_id]})
-        )
+        detail = self.batch.jobs[batch_id]
+        jobs.take_batch_state(detail["jobId"], detail.get("jobName", ""))
 
     def news(self, who: Principal) -> list[str]:
         """The types of the org's news that wait in the outbox, oldest first."""
@@ -339,16 +339,13 @@ class Engine:
 
     def publish(self, who: Principal) -> None:
         """Publish the org's news, as the stream does."""
-        records = [
-            {
-                "dynamodb": {
-                    "NewImage": {"pk": {"S": f"outbox#{event['id']}"}, "event": {"S": json.dumps(event)}},
-                    "SequenceNumber": event["id"],
-                }
+        for event in self._waiting(who):
+            image = {
+                "pk": {"S": f"outbox#{event['id']}"},
+                "sk": {"S": "outbox"},
+                "event": {"S": json.dumps(event)},
             }
-            for event in self._waiting(who)
-        ]
-        assert jobs.publish_outbox(records) == {"batchItemFailures": []}
+            outbox.publish_row("jobs", image, jobs.publish)
 
     def _waiting(self, who: Principal) -> Iterator[dict[str, Any]]:
         for shard in range(outbox.SHARDS):

@@ -364,7 +364,7 @@ class TestDeadTickets:
             engine.dispatch(who, job, "token", attempt=attempt)
             ((_, ticket, _),) = engine.tickets(job, attempt)
             for _ in range(2):
-                jobs.take_dead_ticket(ticket.model_dump_json())
+                jobs.take_dead_ticket(ticket)
             outcome = attempt_of(job, attempt).outcome
             assert outcome is not None
             answer = engine.classify(who, job, outcome, attempt=attempt)
@@ -379,10 +379,10 @@ class TestDeadTickets:
         who, job = made
         worker = engine.working(who, job)
         ((_, ticket, _),) = engine.tickets(job)
-        jobs.take_dead_ticket(ticket.model_dump_json())
+        jobs.take_dead_ticket(ticket)
         assert attempt_of(job).outcome is None
         engine.done(job, worker)
-        jobs.take_dead_ticket(ticket.model_dump_json())
+        jobs.take_dead_ticket(ticket)
         heard = engine.heard(job)
         assert heard is not None
         assert heard.outcome == "done"

@@ -64,7 +64,7 @@ class House:
             group="",
             pictures=work.count,
             provider=provider,
-        ).model_dump_json()
+        )
 
     def draw(self, seconds: float = 60.0) -> None:
         """The function's deed."""
@@ -328,7 +328,7 @@ class TestFunction:
         house = make(count=1)
         records = [
             {"messageId": "m1", "body": "{}"},
-            {"messageId": house.message_id, "body": house.ticket},
+            {"messageId": house.message_id, "body": house.ticket.model_dump_json()},
         ]
 
         class Context(LambdaContext):

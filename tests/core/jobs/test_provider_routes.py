@@ -1,6 +1,5 @@
 """Dispatch to providers: the first route, the next one after a failure, and the cost of both on the receipt."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from snapforge.aws import s3, secrets
 from snapforge.contracts.manifest import ImageWork, Manifest
+from snapforge.contracts.reports import REPORT
 from snapforge.contracts.tickets import Ticket
 from snapforge.jobs import attempts, keeping, schemas, store
 from snapforge.jobs import service as jobs
@@ -60,7 +60,7 @@ class House:
     def draw(self) -> None:
         """The function takes the next ticket, and on_report what it tells."""
         (ticket,) = self.engine.aws.messages("providers")
-        jobs.draw_ticket(Ticket.model_validate(ticket).model_dump_json(), message_id="m1", seconds=60)
+        jobs.draw_ticket(Ticket.model_validate(ticket), message_id="m1", seconds=60)
         self.hear()
 
     def hear(self) -> None:
@@ -68,7 +68,7 @@ class House:
         while reports := self.engine.aws.messages("reports"):
             for report in reports:
                 if report["job_id"] == self.job.id:
-                    jobs.take_report(json.dumps(report))
+                    jobs.take_report(REPORT.validate_python(report))
 
     def outcome(self, attempt: int) -> Outcome:
         """How it ended."""

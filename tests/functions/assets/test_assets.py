@@ -89,12 +89,15 @@ class TestNewsToVariants:
         monkeypatch.setattr(bus, "publish", told.append)
         rows = [row for shard in range(4) for row in Outbox.by_unsent.query(f"unsent#{shard}")]
         mine = [Outbox.get(row.pk, row.sk) for row in rows if job_id in (Outbox.get(row.pk, row.sk).event)]
-        record = {"dynamodb": {"NewImage": mine[0].serialize(), "SequenceNumber": "1"}}
+        record = {
+            "eventSourceARN": "arn:aws:dynamodb:eu-central-1:000000000000:table/snapforge-dev-assets/stream/1",
+            "dynamodb": {"NewImage": mine[0].serialize(), "SequenceNumber": "1"},
+        }
         answered = load("assets/publish_assets_outbox").handler({"Records": [record]}, LambdaContext())
         assert answered == {"batchItemFailures": []}
         assert [event.data["job_id"] for event in told] == [job_id]
         assert not [event for event in unsent(customer.principal.org_id) if event.data["job_id"] == job_id]
-        message = side.as_message({"detail": told[0].model_dump(mode="json")})
+        message = side.as_message({"detail-type": told[0].type, "detail": told[0].model_dump(mode="json")})
         for _ in range(2):
             assert load("assets/make_variants").handler(message, LambdaContext()) == {"batchItemFailures": []}
         seen = call("assets/get_asset", path={"asset_id": picture}, token=token(customer)).json
@@ -102,7 +105,7 @@ class TestNewsToVariants:
 
     def test_an_asset_that_is_not_there_yet_comes_again(self, aws: Aws) -> None:
         event = Event(type="asset.created", org_id=ids.new("org"), data={"job_id": "", "asset_ids": [ids.new("asset")]})
-        message = side.as_message({"detail": event.model_dump(mode="json")})
+        message = side.as_message({"detail-type": event.type, "detail": event.model_dump(mode="json")})
         answered = load("assets/make_variants").handler(message, LambdaContext())
         assert len(answered["batchItemFailures"]) == 1
 

@@ -27,7 +27,8 @@ def stream_record(aws: Aws, event_id: str) -> dict[str, Any]:
     """The stream's record of an outbox row."""
     key = {"pk": {"S": f"outbox#{event_id}"}, "sk": {"S": "outbox"}}
     item = aws.client("dynamodb").get_item(TableName=people.TABLE, Key=key)["Item"]
-    return {"eventName": "INSERT", "dynamodb": {"NewImage": item, "SequenceNumber": "7"}}
+    source = f"arn:aws:dynamodb:eu-central-1:000000000000:table/{people.TABLE}/stream/2026-11-21T02:00:00.000"
+    return {"eventName": "INSERT", "eventSourceARN": source, "dynamodb": {"NewImage": item, "SequenceNumber": "7"}}
 
 
 class TestPublishIdentityOutbox:

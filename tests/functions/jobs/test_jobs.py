@@ -205,6 +205,7 @@ class TestConsumers:
     @pytest.mark.part("JOB-6")
     def test_the_keeper_tells_how_many_workers_it_started(self, engine: Engine) -> None:
         assert invoke("keep_workers", sample("keep_workers"))["started"] >= 0
+        assert invoke("on_worker_ended", sample("on_worker_ended"))["started"] >= 0
 
     def test_what_is_no_ticket_is_delivered_again_alone(self, engine: Engine) -> None:
         dead = sample("on_dead_ticket")["Records"][0] | {"messageId": "bad", "body": "{}"}

@@ -8,7 +8,6 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from snapforge.assets import domain, refusals
 from snapforge.assets.domain import Facts, UploadState
@@ -62,12 +61,6 @@ class _Duplicate(Exception):
         super().__init__(of)
         self.of = of
         self.name = name
-
-
-def read_event(event: dict[str, Any]) -> Arrival:
-    """EventBridge's `Object Created`, whose keys are not percent-encoded."""
-    found = event["detail"]["object"]
-    return Arrival(found["key"], int(found["size"]), clock.parse(event["time"]))
 
 
 def check_arrival(arrival: Arrival) -> UploadState | None:

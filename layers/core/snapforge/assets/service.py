@@ -1,11 +1,9 @@
 """The door of the assets context: what functions and upper contexts may call."""
 
 import base64
-from collections.abc import Iterable
-from typing import Any
 
-from snapforge.assets import captures, results, schemas, store, uploads, views
-from snapforge.assets.arrivals import Arrival, check_arrival, read_event
+from snapforge.assets import captures, results, schemas, uploads, views
+from snapforge.assets.arrivals import Arrival, check_arrival
 from snapforge.assets.captures import capture_facts, require_ready_capture
 from snapforge.assets.domain import Announced
 from snapforge.assets.results import (
@@ -21,7 +19,6 @@ from snapforge.assets.results import (
 )
 from snapforge.assets.uploads import sweep as sweep_uploads
 from snapforge.assets.variants import make_variants
-from snapforge.aws import bus, outbox
 from snapforge.kit.page import Page
 
 __all__ = [
@@ -39,12 +36,9 @@ __all__ = [
     "make_variants",
     "open_capture",
     "presign",
-    "publish_late",
-    "publish_outbox",
     "publish_results",
     "read_asset",
     "read_capture",
-    "read_event",
     "read_upload",
     "register_results",
     "require_ready_capture",
@@ -100,16 +94,6 @@ def list_assets(org_id: str, query: schemas.AssetsQuery) -> Page[schemas.Asset]:
         found, cursor = results.list_assets(org_id, limit=query.limit, cursor=query.cursor)
     signed = links(found)
     return Page(items=[views.asset(asset, signed[asset.id]) for asset in found], next_cursor=cursor)
-
-
-def publish_outbox(records: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
-    """Publish the news in a stream batch; returns Lambda's partial answer."""
-    return outbox.publish_records(records, store.Outbox, bus.publish)
-
-
-def publish_late() -> int:
-    """Publish the news that the stream lost; returns how many."""
-    return outbox.publish_late(store.Outbox, bus.publish)
 
 
 def _hex(digest: str) -> str:

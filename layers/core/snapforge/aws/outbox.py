@@ -1,18 +1,18 @@
-"""The outbox: news is written with the change and published afterwards, at least once.
+"""The outbox: events are written with the change and published afterwards, at least once.
 
 Each context's table holds its outbox rows (`pk = outbox#<event id>`). The table's stream publishes them at once
-(INSERT filter on `cls = Outbox`); a sparse index of unsent rows lets a schedule publish what the stream lost.
+(INSERT filter on `cls = Outbox`); a sparse index of unsent rows lets a schedule publish what the stream lost. Both know
+a table by its name alone, so that one function serves all.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
-from snapforge.aws import tables
+from snapforge.aws import settings, tables
 from snapforge.kit import clock
 from snapforge.kit.events import Event
 
@@ -58,60 +58,61 @@ def put(tx: tables.Transaction, row: type[OutboxRow], event: Event) -> None:
     )
 
 
-def publish_records(
-    records: Iterable[dict[str, Any]], row: type[OutboxRow], publish: Publisher
-) -> dict[str, list[dict[str, str]]]:
-    """Publish the outbox rows of a DynamoDB stream batch, in order.
-
-    Returns Lambda's partial answer: the first failed record stops the batch, as a stream's order demands.
+def publish_row(table: str, image: tables.Item, publish: Publisher) -> None:
+    """Publish an outbox row of `table`, then mark it as sent. A crash between the two publishes twice: consumers key
+    their work by event id. `image`: the row in DynamoDB's typed form, as its stream brings it.
     """
-    from aws_lambda_powertools import Logger
+    publish(Event.model_validate_json(image["event"]["S"]))
+    client = _client()
+    try:
+        client.update_item(
+            TableName=settings.table(table),
+            Key={"pk": image["pk"], "sk": image["sk"]},
+            UpdateExpression="REMOVE unsent, unsent_at",
+            ConditionExpression="attribute_exists(event)",
+        )
+    except client.exceptions.ConditionalCheckFailedException:
+        # A row that TTL has taken meanwhile must not come back as an empty one.
+        return
 
-    for record in records:
-        image = record["dynamodb"]["NewImage"]
-        try:
-            publish_one(row, image["pk"]["S"], Event.model_validate_json(image["event"]["S"]), publish)
-        except Exception:  # noqa: BLE001 - whatever it was, the stream must retry from here and the log must know
-            Logger().exception("outbox record not published")
-            return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
-    return {"batchItemFailures": []}
 
-
-def publish_late(row: type[OutboxRow], publish: Publisher) -> int:
-    """Publish what has waited for longer than LATE; returns how many.
+def publish_late(table: str, publish: Publisher) -> int:
+    """Publish what has waited in `table` for longer than LATE; returns how many.
 
     One that cannot be published does not hold up the others: all failures are raised together at the end.
     """
-    before = clock.rfc3339(clock.now() - LATE)
     sent, failed = 0, []
-    for shard in range(SHARDS):
-        for key in row.by_unsent.query(f"unsent#{shard}", row.unsent_at < before):
-            found = tables.find(row, key.pk, key.sk)
-            if found is None or found.unsent is None:
-                continue
-            try:
-                publish_one(row, found.pk, Event.model_validate_json(found.event), publish)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the rest must go out; it is raised below
-                error.add_note(found.pk)
-                failed.append(error)
-            else:
-                sent += 1
+    for image in _late(table, clock.rfc3339(clock.now() - LATE)):
+        try:
+            publish_row(table, image, publish)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the rest must go out; it is raised below
+            error.add_note(image["pk"]["S"])
+            failed.append(error)
+        else:
+            sent += 1
     if failed:
-        raise ExceptionGroup("news that could not be published", failed)
+        raise ExceptionGroup("events that could not be published", failed)
     return sent
 
 
-def publish_one(row: type[OutboxRow], pk: str, event: Event, publish: Publisher) -> None:
-    """Publish, then mark as sent. A crash between the two publishes twice: consumers key their work by event id."""
-    publish(event)
-    try:
-        row(pk=pk, sk="outbox").update(
-            actions=[row.unsent.remove(), row.unsent_at.remove()], condition=row.event.exists()
+def _late(table: str, before: str) -> Iterator[tables.Item]:
+    """Rows of the index, which may lag: each is read, and passed over where it has been sent."""
+    client, name = _client(), settings.table(table)
+    for shard in range(SHARDS):
+        pages = client.get_paginator("query").paginate(
+            TableName=name,
+            IndexName="unsent",
+            KeyConditionExpression="unsent = :shard AND unsent_at < :before",
+            ExpressionAttributeValues={":shard": {"S": f"unsent#{shard}"}, ":before": {"S": before}},
         )
-    except UpdateError as error:
-        # A row that TTL has taken meanwhile must not come back as an empty one.
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
+        for key in (found for page in pages for found in page["Items"]):
+            row = client.get_item(TableName=name, Key={"pk": key["pk"], "sk": key["sk"]}, ConsistentRead=True)
+            if "unsent" in row.get("Item", ()):
+                yield row["Item"]
+
+
+def _client() -> Any:
+    return cast(Any, tables.connection().client)
 
 
 def _shard(event_id: str) -> int:

@@ -57,8 +57,8 @@ class JournalQuery(Schema):
     limit: int = Field(default=50, ge=1, le=100)
 
 
-class GrantDeed(Schema):
-    """An operator's grant. `key` names the deed: sent twice, it is done once."""
+class GrantCommand(Schema):
+    """An operator's grant. `key` names it: sent twice, it is done once."""
 
     org_id: str = Field(pattern=ids.pattern("org"))
     credits: StrictInt = Field(ge=1, le=10_000_000)
@@ -67,7 +67,7 @@ class GrantDeed(Schema):
     expires_at: Moment | None = None
 
 
-class GrantDone(Schema):
+class GrantAnswer(Schema):
     """What an operator's grant came to."""
 
     status: Literal["granted"] = "granted"
@@ -75,7 +75,15 @@ class GrantDone(Schema):
     balance: BalanceView
 
 
-class AuditDeed(Schema):
+class AuditCommand(Schema):
     """An operator's audit of one org's ledger."""
 
     org_id: str = Field(pattern=ids.pattern("org"))
+
+
+class AuditAnswer(Schema):
+    """Whether the ledger is exact; a fault is a sentence."""
+
+    org_id: str
+    exact: bool
+    faults: list[str]

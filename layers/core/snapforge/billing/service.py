@@ -1,11 +1,10 @@
 """Billing's deeds. Those that take a `Transaction` add their part to the caller's; the caller commits inside
 `tables.retried`, because a balance that changed meanwhile makes the commit raise `Stale`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from snapforge.aws import bus, outbox
+from snapforge.aws import outbox
 from snapforge.aws.tables import Stale, Transaction, retried
 from snapforge.billing import audit as audits
 from snapforge.billing import domain, errors, events, store
@@ -189,16 +188,6 @@ def audit(org_id: str) -> list[str]:
         return retried(read)
     except BrokenLedger as error:
         return [str(error)]
-
-
-def publish_outbox(records: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
-    """Publish the news in a stream batch; returns Lambda's partial answer."""
-    return outbox.publish_records(records, store.Outbox, bus.publish)
-
-
-def publish_late() -> int:
-    """Publish the news that the stream lost; returns how many."""
-    return outbox.publish_late(store.Outbox, bus.publish)
 
 
 def _expire_all(org_id: str, now: datetime) -> int:

@@ -2,20 +2,21 @@
 
 from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.http.endpoint import endpoint
-from snapforge.http.reply import Reply, accepted, created, reply
-from snapforge.http.request import Body, Origin, Query
+from snapforge.http.request import Body, ClientInfo, Query, RawBody
+from snapforge.http.response import Response, accepted, created, respond
 from snapforge.kit.permissions import Permission, Principal
 
 __all__ = [
     "Body",
+    "ClientInfo",
     "IdempotencyKey",
-    "Origin",
     "Permission",
     "Principal",
     "Query",
-    "Reply",
+    "RawBody",
+    "Response",
     "accepted",
     "created",
     "endpoint",
-    "reply",
+    "respond",
 ]

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ConfigDict, TypeAdapter
 
 from snapforge.aws.idempotency import KeyReused
-from snapforge.http.answer import InternalError
 from snapforge.http.endpoint import Endpoint
-from snapforge.http.reply import Reply
+from snapforge.http.response import Response
+from snapforge.http.serialize import InternalError
 from snapforge.http.steps.arguments import BodyTooLarge, InvalidQuery, MalformedJson, UnsupportedMediaType
 from snapforge.http.steps.idempotency import IdempotencyKeyNeeded
 from snapforge.kit.errors import Forbidden, InvalidPayload, NotFound, Problem, RateLimited, Unauthenticated, Unavailable
@@ -127,11 +127,11 @@ def _schemas(routes: list[Endpoint]) -> _Schemas:
 
 
 def _answer_type(endpoint: Endpoint) -> Any:
-    """The body's model: the annotation, `Annotated[Reply, Model]` where a handler answers with a Reply."""
+    """The body's model: the annotation, `Annotated[Response, Model]` where a handler answers with a Response."""
     kind = endpoint.returns
-    if kind is Reply:
-        raise TypeError(f"{endpoint.name}: annotate the answer as `Annotated[Reply, Schema]`, so that it is documented")
-    if get_origin(kind) is not None and Reply in get_args(kind)[:1]:
+    if kind is Response:
+        raise TypeError(f"{endpoint.name}: annotate `Annotated[Response, Schema]`, so that the body is documented")
+    if get_origin(kind) is not None and Response in get_args(kind)[:1]:
         return get_args(kind)[1]
     return None if kind is type(None) else kind
 
@@ -162,7 +162,13 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
 
 def _parameters(endpoint: Endpoint, schemas: _Schemas) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in endpoint.signature.path
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": form.json_schema() if form is not None else {"type": "string"},
+        }
+        for name, form in endpoint.signature.path.items()
     ]
     if endpoint.signature.query_type is not None:
         query = schemas.query(endpoint)
@@ -209,7 +215,8 @@ def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     else:
         content = {"application/json": {"schema": schemas.answer(endpoint)}}
         made = {
-            str(status): {"description": "OK", "content": dict(content)} for status in (endpoint.status, *endpoint.also)
+            str(status): {"description": "OK", "content": dict(content)}
+            for status in (endpoint.status, *endpoint.other_statuses)
         }
     if endpoint.method == "GET" and answer is not None and endpoint.status == 200:
         made["304"] = {"description": "Unchanged since the `ETag` sent as `If-None-Match`."}

@@ -19,12 +19,18 @@ class InQuery:
     """Marks the parameter that takes the validated query string."""
 
 
+class InRawBody:
+    """Marks the parameter that takes the body's bytes as they came."""
+
+
 Body = Annotated[T, InBody]
 Query = Annotated[T, InQuery]
+RawBody = Annotated[bytes, InRawBody]
+"""The body as it came: a webhook's signature is made over these very bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ClientInfo:
     """Where a request comes from."""
 
     address: str
@@ -41,8 +47,8 @@ class Request:
 
     event: dict[str, Any]
     principal: Principal | None = None
-    answer_headers: dict[str, str] = field(default_factory=dict)
-    """What steps want to see on the answer, whatever it is (rate limits)."""
+    response_headers: dict[str, str] = field(default_factory=dict)
+    """What steps want to see on the response, whatever it is (rate limits)."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """The handler's arguments, filled by the steps that know them."""
 
@@ -62,6 +68,11 @@ class Request:
         """Name to value."""
         pairs = (cookie.partition("=") for cookie in self.event.get("cookies") or ())
         return {name.strip(): value for name, _, value in pairs}
+
+    @property
+    def id(self) -> str:
+        """API Gateway's number of it; empty where there is none."""
+        return str(self.event.get("requestContext", {}).get("requestId", ""))
 
     @property
     def method(self) -> str:
@@ -91,10 +102,10 @@ class Request:
         return found
 
     @cached_property
-    def origin(self) -> Origin:
+    def client(self) -> ClientInfo:
         """The viewer: the edge passes the address in `x-viewer-ip`, since API Gateway sees CloudFront's own."""
         source = str(self.event["requestContext"]["http"].get("sourceIp", ""))
-        return Origin(
+        return ClientInfo(
             address=self.headers.get("x-viewer-ip", source),
             user_agent=self.headers.get("user-agent", "")[:200],
             cookies=self.cookies,

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from snapforge.identity.accounts import address_of_org_owner, me, resend_verification, sign_up, verify_email
     from snapforge.identity.keys import create_api_key, list_api_keys, principal_of_key, revoke_api_key
     from snapforge.identity.limits import count_address
-    from snapforge.identity.publishing import publish_late, publish_outbox
     from snapforge.identity.sessions import Opened, log_in, log_out, log_out_all_devices, principal_of_session, refresh
 else:
     __getattr__ = door(
@@ -17,7 +16,6 @@ else:
             "accounts": ("address_of_org_owner", "me", "resend_verification", "sign_up", "verify_email"),
             "keys": ("create_api_key", "list_api_keys", "principal_of_key", "revoke_api_key"),
             "limits": ("count_address",),
-            "publishing": ("publish_late", "publish_outbox"),
             "sessions": ("Opened", "log_in", "log_out", "log_out_all_devices", "principal_of_session", "refresh"),
         },
     )
@@ -34,8 +32,6 @@ __all__ = [
     "me",
     "principal_of_key",
     "principal_of_session",
-    "publish_late",
-    "publish_outbox",
     "refresh",
     "resend_verification",
     "revoke_api_key",

@@ -1,13 +1,11 @@
 """Whether a prompt is drawn here: the rules first, then the model that the installation names, if it names one."""
 
-import logging
-
+from snapforge import observe
 from snapforge.aws import secrets, settings
 from snapforge.jobs import errors
 from snapforge.jobs.domain import moderation
 from snapforge.providers.base import ProviderError
 
-_logger = logging.getLogger(__name__)
 _MODEL_ADVICE = "This prompt is not drawn here."
 
 
@@ -25,7 +23,7 @@ def require_drawable(prompt: str) -> None:
     try:
         found = _judged(url, prompt)
     except ProviderError as error:
-        _logger.warning("the moderation model failed: %s", error.code)
+        observe.logger().warning("the moderation model failed: %s", error.code)
         raise errors.ModerationUnavailable() from error
     if found:
         _refuse(found[0], _MODEL_ADVICE)
@@ -40,5 +38,5 @@ def _judged(url: str, prompt: str) -> tuple[str, ...]:
 
 
 def _refuse(category: str, why: str) -> None:
-    _logger.info("prompt refused: %s", category)
+    observe.logger().info("prompt refused: %s", category)
     raise errors.PromptRefused(why, category=category, charged=0, errors=[{"pointer": "/prompt", "detail": why}])

@@ -1,12 +1,8 @@
 """Where the outbox's news goes: starts to Step Functions, ends to the bus."""
 
-from collections.abc import Iterable
-from typing import Any
-
-from snapforge.aws import bus, outbox, states
+from snapforge.aws import bus, states
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import attempts, events
-from snapforge.jobs.store import Outbox
 from snapforge.jobs.workflow import RunRef, execution_name
 from snapforge.kit.events import Event
 
@@ -27,8 +23,3 @@ def publish(event: Event) -> None:
         late = failure.get("category") == FailureCategory.deadline
         attempts.stop_work(event.data["job_id"], event.data["run"], late=late)
     bus.publish(event)
-
-
-def publish_outbox(records: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
-    """Publish the news in a stream batch; returns Lambda's partial answer."""
-    return outbox.publish_records(records, Outbox, publish)

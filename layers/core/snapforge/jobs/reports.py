@@ -1,6 +1,5 @@
 """What workers and Batch tell of attempts. Told twice, late or out of order, it changes nothing that stands."""
 
-import json
 import re
 from contextlib import suppress
 from datetime import datetime
@@ -8,7 +7,7 @@ from datetime import datetime
 from pynamodb.expressions.update import Action
 
 from snapforge.aws import states, tables
-from snapforge.contracts.reports import REPORT, Done, Failed, Progress
+from snapforge.contracts.reports import Done, Failed, Progress
 from snapforge.contracts.tickets import RESULT, Ticket
 from snapforge.jobs import attempts, costs, store
 from snapforge.jobs.domain import deadlines, failures, fleet, life, places
@@ -24,9 +23,8 @@ MOST_AT_WORK = 100
 _BATCH_NAME = re.compile(r"(job_[0-9A-Z]{26})-(\d+)-(\d+)")
 
 
-def take_report(text: str) -> None:
-    """One message of the queue `reports`. pydantic's ValidationError when it is none: it goes to the dead letters."""
-    report = REPORT.validate_json(text)
+def take_report(report: Progress | Done | Failed) -> None:
+    """One message of the queue `reports`."""
     row = store.find_attempt(report.job_id, report.run, report.attempt)
     if row is None:
         return
@@ -38,13 +36,12 @@ def take_report(text: str) -> None:
         _ended(row, report)
 
 
-def take_batch_state(text: str) -> None:
-    """A `Batch Job State Change` event of an ended job, a minute after it. Covers workers that died without a word."""
-    detail = json.loads(text)["detail"]
-    if detail.get("jobName") == fleet.WORKER:
-        _worker_ended(detail["jobId"])
+def take_batch_state(batch_job_id: str, name: str) -> None:
+    """A Batch job has ended a minute ago. Covers workers that died without a word."""
+    if name == fleet.WORKER:
+        _worker_ended(batch_job_id)
         return
-    found = _BATCH_NAME.fullmatch(detail.get("jobName", ""))
+    found = _BATCH_NAME.fullmatch(name)
     row = store.find_attempt(found[1], int(found[2]), int(found[3])) if found else None
     if row is None or row.outcome is not None:
         return
@@ -54,12 +51,11 @@ def take_batch_state(text: str) -> None:
         attempts.tell(row, ended)
 
 
-def take_dead_ticket(text: str) -> None:
-    """A ticket that was given out five times and never done with. pydantic's ValidationError when it is none.
+def take_dead_ticket(ticket: Ticket) -> None:
+    """A ticket that was given out five times and never done with.
 
     One that nobody has begun fails its attempt. One that somebody is at is a double: the sweeper watches the attempt.
     """
-    ticket = Ticket.model_validate_json(text)
     row = store.find_attempt(ticket.job_id, ticket.run, ticket.attempt)
     if row is None or row.outcome is not None:
         return

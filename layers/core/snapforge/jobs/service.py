@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from snapforge.jobs.ordering import create_job, retry_job
     from snapforge.jobs.preflights import preflight
     from snapforge.jobs.previews import get_preview, preview_job
-    from snapforge.jobs.publishing import publish_outbox
+    from snapforge.jobs.publishing import publish
     from snapforge.jobs.reading import get_job, list_jobs
     from snapforge.jobs.reports import take_batch_state, take_dead_ticket, take_report
     from snapforge.jobs.steps import check, classify
@@ -30,7 +30,7 @@ else:
             "ordering": ("create_job", "retry_job"),
             "preflights": ("preflight",),
             "previews": ("get_preview", "preview_job"),
-            "publishing": ("publish_outbox",),
+            "publishing": ("publish",),
             "reading": ("get_job", "list_jobs"),
             "reports": ("take_batch_state", "take_dead_ticket", "take_report"),
             "steps": ("check", "classify"),
@@ -52,7 +52,7 @@ __all__ = [
     "list_jobs",
     "preflight",
     "preview_job",
-    "publish_outbox",
+    "publish",
     "retry_job",
     "settle",
     "sweep",

@@ -5,7 +5,7 @@ from snapforge.aws.errors import AwsError
 from snapforge.jobs import attempts, ending, publishing, store
 from snapforge.jobs.domain import deadlines, failures, life
 from snapforge.jobs.domain.truth import Action, Execution, Truth, Work, decide
-from snapforge.jobs.store import AttemptRow, JobRow, Outbox
+from snapforge.jobs.store import AttemptRow, JobRow
 from snapforge.jobs.workflow import Outcome, RunRef, SettleCall, execution_name
 from snapforge.kit import clock
 from snapforge.kit.errors import Problem
@@ -22,7 +22,7 @@ def sweep() -> int:
     looked: int = 0
     failed: list[Exception] = []
     try:
-        outbox.publish_late(Outbox, publishing.publish)
+        outbox.publish_late("jobs", publishing.publish)
     except ExceptionGroup as error:
         failed.append(error)
     for pk, sk in store.due(clock.now(), MOST):

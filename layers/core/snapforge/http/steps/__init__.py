@@ -1,1 +1,1 @@
-"""The steps every request passes, a file each. Each takes (endpoint, request), and raises a Problem to refuse."""
+"""The steps every request passes, a file each. Each takes (route, request), and raises a Problem to refuse."""

@@ -2,15 +2,13 @@
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from snapforge.http.request import Request
+from snapforge.http.route import Route
 from snapforge.kit.errors import BadRequest, InvalidPayload, NotFound, Problem
-
-if TYPE_CHECKING:
-    from snapforge.http.endpoint import Endpoint
 
 MAX_BODY_BYTES = 256 * 1024
 _PATH_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -42,40 +40,57 @@ class UnsupportedMediaType(Problem):
     fix = "Send `Content-Type: application/json`."
 
 
-def read(endpoint: "Endpoint", request: Request) -> None:
+def read(route: Route, request: Request) -> None:
     """Fill path, query and body arguments.
 
     404 for what is no id, 400 malformed, 413 too large, 415 no JSON, 422 against the schema.
     """
-    signature = endpoint.signature
-    for name in signature.path:
-        value = request.path_parameters.get(name, "")
-        if not _PATH_PART.fullmatch(value):
-            raise NotFound()
-        request.arguments[name] = value
+    signature = route.signature
+    for name, form in signature.path.items():
+        request.arguments[name] = _path_part(route, request.path_parameters.get(name, ""), form)
     if signature.query:
         name, schema = signature.query
         try:
             request.arguments[name] = schema.validate_python(request.query)
         except ValidationError as error:
             raise _refused(InvalidQuery, error, request.query) from error
+    if signature.raw_body:
+        request.arguments[signature.raw_body] = limited_body(request)
     if signature.body:
-        request.arguments[signature.body[0]] = _body(endpoint, request)
+        request.arguments[signature.body[0]] = _body(signature.body[1], request)
 
 
-def _body(endpoint: "Endpoint", request: Request) -> Any:
+def _path_part(route: Route, value: str, form: TypeAdapter[str] | None) -> str:
+    """The value, if it can be an id of that form; else the NotFound that this route raises for an absent one."""
+    absent = next((problem for problem in route.raises if issubclass(problem, NotFound)), NotFound)
+    if not _PATH_PART.fullmatch(value):
+        raise absent()
+    if form is not None:
+        try:
+            form.validate_python(value)
+        except ValidationError as error:
+            raise absent() from error
+    return value
+
+
+def limited_body(request: Request) -> bytes:
+    """The body's bytes; BodyTooLarge above MAX_BODY_BYTES."""
     if len(request.body) > MAX_BODY_BYTES:
         raise BodyTooLarge()
+    return request.body
+
+
+def _body(schema: TypeAdapter[Any], request: Request) -> Any:
+    body = limited_body(request)
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType(f"{media_type!r} was sent.")
-    assert endpoint.signature.body is not None  # noqa: S101 - the caller has looked
     try:
-        return endpoint.signature.body[1].validate_json(request.body)
+        return schema.validate_json(body)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise MalformedJson(error.errors()[0]["msg"]) from error
-        raise _refused(InvalidPayload, error, json.loads(request.body)) from error
+        raise _refused(InvalidPayload, error, json.loads(body)) from error
 
 
 def _refused(kind: type[Problem], error: ValidationError, sent: Any) -> Problem:

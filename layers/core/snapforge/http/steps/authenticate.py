@@ -1,20 +1,16 @@
 """Find out who asks: a session's access token or an API key, both sent as `Authorization: Bearer`."""
 
-from typing import TYPE_CHECKING
-
 from snapforge.http.request import Request
+from snapforge.http.route import Route
 from snapforge.kit.errors import Unauthenticated
 
-if TYPE_CHECKING:
-    from snapforge.http.endpoint import Endpoint
 
-
-def resolve_principal(endpoint: "Endpoint", request: Request) -> None:
+def resolve_principal(route: Route, request: Request) -> None:
     """Set `request.principal`; a public endpoint looks at no credentials.
 
     Unauthenticated for none or bad ones; RateLimited, with its headers, for a key that has used up its requests.
     """
-    if endpoint.permission is None:
+    if route.permission is None:
         return
     # Here, because open routes and consumers do without it.
     from snapforge.identity import service as identity
@@ -27,4 +23,4 @@ def resolve_principal(endpoint: "Endpoint", request: Request) -> None:
         request.principal = identity.principal_of_session(token)
         return
     request.principal, allowance = identity.principal_of_key(token)
-    request.answer_headers |= allowance.headers()
+    request.response_headers |= allowance.headers()

@@ -1,23 +1,19 @@
 """Check the endpoint's one permission."""
 
-from typing import TYPE_CHECKING
-
 from snapforge.http.request import Request
+from snapforge.http.route import Route
 from snapforge.kit.errors import Forbidden
 
-if TYPE_CHECKING:
-    from snapforge.http.endpoint import Endpoint
 
-
-def check_permission(endpoint: "Endpoint", request: Request) -> None:
+def check_permission(route: Route, request: Request) -> None:
     """Forbidden unless the principal's permissions hold the endpoint's."""
     principal = request.principal
-    if endpoint.permission is None:
+    if route.permission is None:
         return
-    if principal is None or endpoint.permission not in principal.permissions:
+    if principal is None or route.permission not in principal.permissions:
         raise Forbidden(
-            f"This needs the permission `{endpoint.permission}`.",
+            f"This needs the permission `{route.permission}`.",
             fix="Ask an owner of the org, verify your e-mail address, or use a key with this scope.",
         )
-    if endpoint.signature.principal:
-        request.arguments[endpoint.signature.principal] = principal
+    if route.signature.principal:
+        request.arguments[route.signature.principal] = principal

@@ -2,14 +2,11 @@
 
 import hmac
 import os
-from typing import TYPE_CHECKING
 
 from snapforge.aws import secrets
 from snapforge.http.request import Request
+from snapforge.http.route import Route
 from snapforge.kit.errors import Forbidden
-
-if TYPE_CHECKING:
-    from snapforge.http.endpoint import Endpoint
 
 
 class NotThroughEdge(Forbidden):
@@ -18,7 +15,7 @@ class NotThroughEdge(Forbidden):
     fix = "Use the public address of the API."
 
 
-def refuse_strangers(endpoint: "Endpoint", request: Request) -> None:
+def require_edge(route: Route, request: Request) -> None:
     """Compare `x-origin-verify` with the secret named by ORIGIN_SECRET; two are valid while rotating."""
     name = os.environ.get("ORIGIN_SECRET")
     if not name:

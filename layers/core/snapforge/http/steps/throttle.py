@@ -5,14 +5,11 @@ verified without a call, so its limit is counted by each warm process alone. It 
 """
 
 import time
-from typing import TYPE_CHECKING
 
 from snapforge.http.request import Request
+from snapforge.http.route import Route
 from snapforge.kit.errors import RateLimited
 from snapforge.kit.limits import Allowance
-
-if TYPE_CHECKING:
-    from snapforge.http.endpoint import Endpoint
 
 LIMIT = 120
 WINDOW_SECONDS = 60
@@ -20,7 +17,7 @@ _KEPT = 10_000
 _counts: dict[tuple[str, int], int] = {}
 
 
-def count_session(endpoint: "Endpoint", request: Request) -> None:
+def count_session(route: Route, request: Request) -> None:
     """Count this request of a user; RateLimited past LIMIT per WINDOW_SECONDS."""
     principal = request.principal
     if principal is None or principal.key_id is not None or principal.user_id is None:
@@ -37,6 +34,6 @@ def count_session(endpoint: "Endpoint", request: Request) -> None:
         reset_seconds=int((window + 1) * WINDOW_SECONDS - now) + 1,
         exceeded=counted > LIMIT,
     )
-    request.answer_headers |= allowance.headers()
+    request.response_headers |= allowance.headers()
     if allowance.exceeded:
         raise RateLimited(f"At most {LIMIT} requests a minute.", headers=allowance.headers())

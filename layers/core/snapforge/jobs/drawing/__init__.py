@@ -2,11 +2,11 @@
 does. What a worker of ours does on a GPU is in gpu_batch/worker/warm; the contract of both is contracts/tickets.py.
 """
 
-import logging
 import threading
 import time
 from functools import partial
 
+from snapforge import observe
 from snapforge.aws import s3, secrets
 from snapforge.contracts.manifest import ImageWork, Manifest
 from snapforge.contracts.tickets import CANCELED, RESULT, Ticket
@@ -21,16 +21,14 @@ from snapforge.providers.base import Drawn, ProviderError, Wish
 
 RESERVE_SECONDS = 30.0
 """Kept back from the function's time, to write and tell how it ended."""
-_logger = logging.getLogger(__name__)
 
 
-def draw_ticket(text: str, *, message_id: str, seconds: float) -> None:
+def draw_ticket(ticket: Ticket, *, message_id: str, seconds: float) -> None:
     """Draw what a ticket asks for, within `seconds`; all but errors of AWS itself is told to the reports queue.
 
     A message that comes again goes on where its first delivery was lost; one whose attempt another has claimed, or that
-    nobody wants any more, changes nothing. Raises pydantic's ValidationError where it is no ticket.
+    nobody wants any more, changes nothing.
     """
-    ticket = Ticket.model_validate_json(text)
     manifest = Manifest.model_validate_json(s3.get(ticket.manifest_uri))
     name, work = ticket.provider, manifest.work
     if name is None or not isinstance(work, ImageWork):
@@ -56,7 +54,7 @@ def _draw(manifest: Manifest, work: ImageWork, name: str, teller: Teller, *, unt
             gallery.draw(partial(_draw_one, work, name, offer, until, gallery.unwanted), teller.progress)
     except ProviderError as error:
         said = _without_prompt(error.said, work)
-        _logger.warning("provider %s left %s, %s: %s", name, manifest.job_id, error.code, said)
+        observe.logger().warning("provider %s left %s, %s: %s", name, manifest.job_id, error.code, said)
         teller.failed(error, gallery.write("partial.json", teller, ()))
         return
     notes: tuple[str, ...] = ()

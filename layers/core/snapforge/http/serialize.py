@@ -1,20 +1,17 @@
-"""From a handler's outcome to API Gateway's answer: JSON, replays, problem+json."""
+"""From a handler's outcome to the HTTP response: JSON, replays, problem+json."""
 
 import hashlib
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
+from snapforge import observe
 from snapforge.aws.idempotency import Replay
-from snapforge.http import observe
-from snapforge.http.reply import Reply
 from snapforge.http.request import Request
+from snapforge.http.response import Response
 from snapforge.kit.errors import Problem
-
-if TYPE_CHECKING:
-    from snapforge.http.endpoint import Endpoint
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -35,25 +32,24 @@ class InternalError(Problem):
     retryable = True
 
 
-def protected(endpoint: "Endpoint", request: Request, serve: Callable[[Request], dict[str, Any]]) -> dict[str, Any]:
-    """`serve`, with every error as an answer."""
+def protected(request: Request, handle: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `handle` returns, with every error as a response."""
     try:
-        return serve(request)
+        return handle()
     except Replay as replay:
         headers = replay.headers | {"idempotency-replayed": "true"}
         return _raw(request, replay.status, replay.body, JSON, headers)
-    except Problem as problem:
-        return write_problem(request, problem)
+    except Problem as error:
+        return problem(request, error)
     except Exception:  # noqa: BLE001 - the last line: a client gets a 500 it can report, and the log all of it
         observe.logger().exception("unhandled error")
-        number = request.event.get("requestContext", {}).get("requestId", "")
-        return write_problem(request, InternalError(f"Tell support the request id {number}.", request_id=number))
+        return problem(request, InternalError(f"Tell support the request id {request.id}.", request_id=request.id))
 
 
-def write(endpoint: "Endpoint", request: Request, outcome: Any) -> dict[str, Any]:
-    """A schema, a Reply, or None (204)."""
-    if not isinstance(outcome, Reply):
-        outcome = Reply(outcome, endpoint.status if outcome is not None else 204)
+def response(request: Request, outcome: Any, *, usual_status: int) -> dict[str, Any]:
+    """Of a schema (with the route's usual status), a Response, or None (204)."""
+    if not isinstance(outcome, Response):
+        outcome = Response(outcome, usual_status if outcome is not None else 204)
     if outcome.body is None:
         return _raw(request, outcome.status, "", "", outcome.headers, outcome.cookies)
     text = body_text(outcome.body)
@@ -72,19 +68,19 @@ def body_text(body: BaseModel) -> str:
     return body.model_dump_json(exclude_none=True)
 
 
-def write_problem(request: Request, problem: Problem) -> dict[str, Any]:
+def problem(request: Request, error: Problem) -> dict[str, Any]:
     """RFC 9457."""
-    text = json.dumps(problem.document() | {"instance": request.path})
-    return _raw(request, problem.status, text, PROBLEM, problem.headers)
+    text = json.dumps(error.document() | {"instance": request.path})
+    return _raw(request, error.status, text, PROBLEM, error.headers)
 
 
 def _raw(
     request: Request, status: int, body: str, media_type: str, headers: dict[str, str], cookies: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    told = SAFE_HEADERS | {name.lower(): value for name, value in (request.answer_headers | headers).items()}
+    sent = SAFE_HEADERS | {name.lower(): value for name, value in (request.response_headers | headers).items()}
     if media_type:
-        told["content-type"] = media_type
-    answered: dict[str, Any] = {"statusCode": status, "headers": told, "body": body, "isBase64Encoded": False}
+        sent["content-type"] = media_type
+    raw: dict[str, Any] = {"statusCode": status, "headers": sent, "body": body, "isBase64Encoded": False}
     if cookies:
-        answered["cookies"] = list(cookies)
-    return answered
+        raw["cookies"] = list(cookies)
+    return raw
