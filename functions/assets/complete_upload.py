@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from snapforge.assets import errors, service
+from snapforge.assets import errors
 from snapforge.assets.schemas import Upload, UploadComplete
+from snapforge.assets.service import uploads
 from snapforge.http import Body, Permission, Principal, Response, accepted, endpoint
 
 
@@ -15,5 +16,5 @@ from snapforge.http import Body, Permission, Principal, Response, accepted, endp
 )
 def handler(principal: Principal, upload_id: str, body: Body[UploadComplete]) -> Annotated[Response, Upload]:
     """Put the parts of a large file together; its check follows. Files sent by POST need no completion."""
-    upload = service.complete_upload(principal.org_id, upload_id, body)
+    upload = uploads.complete_upload(principal.org_id, upload_id, body)
     return accepted(upload, at=f"/v1/uploads/{upload.id}")

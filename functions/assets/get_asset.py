@@ -1,11 +1,12 @@
 """GET /v1/assets/{asset_id}"""
 
-from snapforge.assets import errors, service
+from snapforge.assets import errors
 from snapforge.assets.schemas import Asset
+from snapforge.assets.service import gallery
 from snapforge.http import Permission, Principal, endpoint
 
 
 @endpoint("GET /v1/assets/{asset_id}", permission=Permission.assets_read, raises=(errors.AssetNotFound,))
 def handler(principal: Principal, asset_id: str) -> Asset:
     """A finished file: signed links to the original and its variants, and the parameters that made it."""
-    return service.read_asset(principal.org_id, asset_id)
+    return gallery.read_asset(principal.org_id, asset_id)

@@ -1,7 +1,7 @@
 """GET /v1/assets"""
 
-from snapforge.assets import service
 from snapforge.assets.schemas import Asset, AssetsQuery
+from snapforge.assets.service import gallery
 from snapforge.http import Permission, Principal, Query, endpoint
 from snapforge.kit.page import InvalidCursor, Page
 
@@ -9,4 +9,4 @@ from snapforge.kit.page import InvalidCursor, Page
 @endpoint("GET /v1/assets", permission=Permission.assets_read, raises=(InvalidCursor,))
 def handler(principal: Principal, query: Query[AssetsQuery]) -> Page[Asset]:
     """Finished files with signed links, newest first."""
-    return service.list_assets(principal.org_id, query)
+    return gallery.list_assets(principal.org_id, query)

@@ -1,6 +1,6 @@
 """Make the forms in which pictures are delivered."""
 
-from snapforge.assets import service
+from snapforge.assets.service import variants
 from snapforge.kit.events import Event
 from snapforge.triggers import event
 
@@ -8,4 +8,4 @@ from snapforge.triggers import event
 @event("asset.created", queue="variants")
 def handler(created: Event) -> None:
     """For every picture among the assets."""
-    service.make_variants(created)
+    variants.make_variants(created)

@@ -1,7 +1,7 @@
 """Check a file that has arrived in the uploads bucket."""
 
 from snapforge import observe
-from snapforge.assets import service
+from snapforge.assets.service import arrivals
 from snapforge.aws.events import ObjectCreated
 from snapforge.triggers import aws_event
 
@@ -10,5 +10,5 @@ from snapforge.triggers import aws_event
 def handler(created: ObjectCreated) -> None:
     """Once or more: it is counted once."""
     found = created.detail.object
-    state = service.check_arrival(service.Arrival(found.key, found.size, created.time))
+    state = arrivals.check_arrival(arrivals.Arrival(found.key, found.size, created.time))
     observe.logger().info("arrived", extra={"key": found.key, "state": state})

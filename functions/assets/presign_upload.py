@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from snapforge.assets import errors, service
+from snapforge.assets import errors
 from snapforge.assets.schemas import UploadsPresign, UploadTickets
+from snapforge.assets.service import uploads
 from snapforge.http import Body, Permission, Principal, Response, endpoint, respond
 
 
@@ -15,4 +16,4 @@ from snapforge.http import Body, Permission, Principal, Response, endpoint, resp
 )
 def handler(principal: Principal, body: Body[UploadsPresign]) -> Annotated[Response, UploadTickets]:
     """Announce files and learn where each is sent. What cannot be taken is refused here, before it is sent."""
-    return respond(service.presign(principal.org_id, body), status=201)
+    return respond(uploads.presign(principal.org_id, body), status=201)

@@ -1,6 +1,6 @@
 """Each minute: let uploads that never came expire, and publish the events that the stream lost."""
 
-from snapforge.assets import service
+from snapforge.assets.service import uploads
 from snapforge.aws import bus, outbox
 from snapforge.triggers import schedule
 
@@ -9,4 +9,4 @@ from snapforge.triggers import schedule
 def handler() -> dict[str, int]:
     """How many uploads expired and how many late events went out."""
     published = outbox.publish_late("assets", bus.publish)
-    return {"expired": service.sweep_uploads(), "published": published}
+    return {"expired": uploads.sweep_uploads(), "published": published}

@@ -1,11 +1,11 @@
 """GET /v1/auth/me"""
 
 from snapforge.http import Permission, Principal, endpoint
-from snapforge.identity import service
 from snapforge.identity.schemas import Me
+from snapforge.identity.service import accounts
 
 
 @endpoint("GET /v1/auth/me", permission=Permission.profile_read)
 def handler(principal: Principal) -> Me:
     """Who asks, for which org, and what they may do."""
-    return service.me(principal)
+    return accounts.me(principal)

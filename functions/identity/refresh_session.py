@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from snapforge.http import ClientInfo, Response, endpoint, respond
-from snapforge.identity import errors, service
+from snapforge.identity import errors
 from snapforge.identity.schemas import AccessToken
+from snapforge.identity.service import sessions
 
 
 @endpoint(
@@ -14,5 +15,5 @@ from snapforge.identity.schemas import AccessToken
 )
 def handler(client: ClientInfo) -> Annotated[Response, AccessToken]:
     """A new access token for the refresh cookie, which is replaced. Needs the header `X-Requested-With: snapforge`."""
-    opened = service.refresh(client.cookies, client.headers)
+    opened = sessions.refresh(client.cookies, client.headers)
     return respond(opened.body, cookies=[opened.cookie])

@@ -1,8 +1,9 @@
 """POST /v1/jobs/{job_id}/cancel"""
 
 from snapforge.http import Permission, Principal, endpoint
-from snapforge.jobs import errors, service
+from snapforge.jobs import errors
 from snapforge.jobs.schemas import Job
+from snapforge.jobs.service.runs import settlement
 
 
 @endpoint(
@@ -12,4 +13,4 @@ from snapforge.jobs.schemas import Job
 )
 def handler(principal: Principal, job_id: str) -> Job:
     """End a job now. Its hold is released whole; canceling it again changes nothing."""
-    return service.cancel_job(principal, job_id)
+    return settlement.cancel_job(principal, job_id)

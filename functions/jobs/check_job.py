@@ -1,11 +1,11 @@
 """Workflow step Check: is the run still wanted?"""
 
-from snapforge.jobs import service
-from snapforge.jobs.workflow import CheckAnswer, RunRef
+from snapforge.jobs.domain.workflow import CheckAnswer, RunRef
+from snapforge.jobs.service.runs import steps
 from snapforge.triggers import step
 
 
 @step(RunRef, CheckAnswer)
 def handler(ref: RunRef) -> CheckAnswer:
     """And which attempt is next."""
-    return service.check(ref)
+    return steps.check(ref)

@@ -6,8 +6,9 @@ from snapforge.assets import errors as assets_errors
 from snapforge.aws.idempotency import KeyReused
 from snapforge.billing import errors as billing_errors
 from snapforge.http import Body, IdempotencyKey, Permission, Principal, Response, created, endpoint
-from snapforge.jobs import errors, service
+from snapforge.jobs import errors
 from snapforge.jobs.schemas import Job, JobCreate
+from snapforge.jobs.service.submission import submit
 from snapforge.loras import errors as loras_errors
 
 
@@ -35,5 +36,5 @@ from snapforge.loras import errors as loras_errors
 )
 def handler(principal: Principal, body: Body[JobCreate], key: IdempotencyKey) -> Annotated[Response, Job]:
     """Order pictures, a model or a LoRA. Credits are held now, and captured if it succeeds; a failure is free."""
-    job = service.create_job(principal, body, key)
+    job = submit.create_job(principal, body, key)
     return created(job, at=f"/v1/jobs/{job.id}")

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from snapforge.assets import errors as assets_errors
 from snapforge.http import Permission, Principal, Response, accepted, endpoint, respond
-from snapforge.jobs import errors, service
+from snapforge.jobs import errors
 from snapforge.jobs.schemas import Preview
+from snapforge.jobs.service.submission import previews
 from snapforge.loras import errors as loras_errors
 
 
@@ -26,5 +27,5 @@ from snapforge.loras import errors as loras_errors
 )
 def handler(principal: Principal, preview_id: str) -> Annotated[Response, Preview]:
     """A preview that was still `checking`: 202 until all photos are measured and examined."""
-    preview = service.get_preview(principal, preview_id)
+    preview = previews.get_preview(principal, preview_id)
     return accepted(preview) if preview.id is not None else respond(preview)

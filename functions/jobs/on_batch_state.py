@@ -1,11 +1,11 @@
 """Workers that died without a word: what Batch says of its jobs, a minute late."""
 
 from snapforge.aws.events import BatchJobStateChange
-from snapforge.jobs import service
+from snapforge.jobs.service.runs import reports
 from snapforge.triggers import aws_event
 
 
 @aws_event("aws.batch", "Batch Job State Change", BatchJobStateChange, queue="batch-states")
 def handler(change: BatchJobStateChange) -> None:
     """Told twice, late or out of order, it changes nothing that stands."""
-    service.take_batch_state(change.detail.job_id, change.detail.job_name)
+    reports.take_batch_state(change.detail.job_id, change.detail.job_name)

@@ -1,7 +1,7 @@
 """Look at small copies of a capture's photos, on the CPU."""
 
 from snapforge import observe
-from snapforge.jobs import service
+from snapforge.jobs.service.submission import preflights
 from snapforge.kit.events import Event
 from snapforge.triggers import event
 
@@ -9,4 +9,4 @@ from snapforge.triggers import event
 @event("preflight.asked", queue="preflights")
 def handler(asked: Event) -> None:
     """Twice is harmless."""
-    observe.logger().info("preflight", extra={**asked.data, "outcome": service.preflight(asked)})
+    observe.logger().info("preflight", extra={**asked.data, "outcome": preflights.preflight(asked)})

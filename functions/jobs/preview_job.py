@@ -4,8 +4,9 @@ from typing import Annotated
 
 from snapforge.assets import errors as assets_errors
 from snapforge.http import Body, Permission, Principal, Response, accepted, endpoint, respond
-from snapforge.jobs import errors, service
+from snapforge.jobs import errors
 from snapforge.jobs.schemas import Preview, PreviewCreate
+from snapforge.jobs.service.submission import previews
 from snapforge.loras import errors as loras_errors
 
 
@@ -30,7 +31,7 @@ def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Respon
 
     202 while the photos are still being measured, or examined for how they connect: poll the `Location`.
     """
-    preview = service.preview_job(principal, body)
+    preview = previews.preview_job(principal, body)
     if preview.id is not None:
         return accepted(preview, at=f"/v1/jobs/previews/{preview.id}")
     return respond(preview)

@@ -4,8 +4,9 @@ from snapforge.assets import errors as assets_errors
 from snapforge.aws.idempotency import KeyReused
 from snapforge.billing import errors as billing_errors
 from snapforge.http import IdempotencyKey, Permission, Principal, endpoint
-from snapforge.jobs import errors, service
+from snapforge.jobs import errors
 from snapforge.jobs.schemas import Job
+from snapforge.jobs.service.submission import submit
 from snapforge.loras import errors as loras_errors
 
 
@@ -27,4 +28,4 @@ from snapforge.loras import errors as loras_errors
 )
 def handler(principal: Principal, job_id: str, key: IdempotencyKey) -> Job:
     """Run a failed or canceled job again, with the same parameters, at today's price."""
-    return service.retry_job(principal, job_id, key)
+    return submit.retry_job(principal, job_id, key)

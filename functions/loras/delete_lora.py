@@ -1,8 +1,9 @@
 """DELETE /v1/loras/{lora_id}"""
 
 from snapforge.http import Permission, Principal, Query, endpoint
-from snapforge.loras import errors, service
+from snapforge.loras import errors
 from snapforge.loras.schemas import LoraDelete
+from snapforge.loras.service import retention
 
 
 @endpoint(
@@ -13,4 +14,4 @@ from snapforge.loras.schemas import LoraDelete
 )
 def handler(principal: Principal, lora_id: str, query: Query[LoraDelete]) -> None:
     """Forbid the use of a LoRA at once. It can be restored for seven days, then its weights are removed."""
-    service.delete_lora(principal.org_id, lora_id, query)
+    retention.delete_lora(principal.org_id, lora_id, query)

@@ -2,11 +2,11 @@
 
 from snapforge.http import Permission, Principal, Query, endpoint
 from snapforge.kit.page import InvalidCursor, Page
-from snapforge.loras import service
 from snapforge.loras.schemas import Lora, LorasQuery
+from snapforge.loras.service import library
 
 
 @endpoint("GET /v1/loras", permission=Permission.loras_read, raises=(InvalidCursor,))
 def handler(principal: Principal, query: Query[LorasQuery]) -> Page[Lora]:
     """LoRAs of the organisation, newest first. They are trained by `POST /v1/jobs` with `kind` `lora`."""
-    return service.list_loras(principal.org_id, query)
+    return library.list_loras(principal.org_id, query)

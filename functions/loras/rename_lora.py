@@ -1,8 +1,9 @@
 """PATCH /v1/loras/{lora_id}"""
 
 from snapforge.http import Body, Permission, Principal, endpoint
-from snapforge.loras import errors, service
+from snapforge.loras import errors
 from snapforge.loras.schemas import Lora, LoraChange
+from snapforge.loras.service import library
 
 
 @endpoint(
@@ -12,4 +13,4 @@ from snapforge.loras.schemas import Lora, LoraChange
 )
 def handler(principal: Principal, lora_id: str, body: Body[LoraChange]) -> Lora:
     """Give a LoRA another name."""
-    return service.rename_lora(principal.org_id, lora_id, body)
+    return library.rename_lora(principal.org_id, lora_id, body)

@@ -1,8 +1,9 @@
 """POST /v1/loras/{lora_id}/restore"""
 
 from snapforge.http import Permission, Principal, endpoint
-from snapforge.loras import errors, service
+from snapforge.loras import errors
 from snapforge.loras.schemas import Lora
+from snapforge.loras.service import retention
 
 
 @endpoint(
@@ -12,4 +13,4 @@ from snapforge.loras.schemas import Lora
 )
 def handler(principal: Principal, lora_id: str) -> Lora:
     """Have a deleted LoRA back, with all its versions."""
-    return service.restore_lora(principal.org_id, lora_id)
+    return retention.restore_lora(principal.org_id, lora_id)

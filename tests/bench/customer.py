@@ -4,8 +4,9 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from snapforge.billing import service as billing
-from snapforge.identity import schemas, service
+from snapforge.billing.service import ledger
+from snapforge.identity import schemas
+from snapforge.identity.service import keys
 from snapforge.kit.permissions import KEY_SCOPES
 from tests.core.identity import people
 from tests.support.http import call
@@ -30,8 +31,8 @@ def make() -> Customer:
     """Sign up, verify, log in, take credits, order pictures."""
     somebody = people.verified()
     opened = somebody.opened.body
-    billing.grant(opened.org_id, credits=100_000, kind="admin", key="bench", memo="for benchmarks")
-    made = service.create_api_key(somebody.principal, schemas.ApiKeyCreate(name="bench", scopes=sorted(KEY_SCOPES)))
+    ledger.grant(opened.org_id, credits=100_000, kind="admin", key="bench", memo="for benchmarks")
+    made = keys.create_api_key(somebody.principal, schemas.ApiKeyCreate(name="bench", scopes=sorted(KEY_SCOPES)))
     job = call("jobs/create_job", body=ORDER, token=opened.access_token, key=uuid.uuid4().hex)
     if job.status != 201:
         raise RuntimeError(f"no job to measure with: {job.text}")

@@ -15,8 +15,8 @@ from typing import Any
 
 from snapforge.aws import clients, tables
 from snapforge.http import Body, IdempotencyKey, Permission, Principal, Response, created, endpoint
-from snapforge.identity import access_tokens
-from snapforge.identity.access_tokens import Claims
+from snapforge.identity.service import access_tokens
+from snapforge.identity.service.access_tokens import Claims
 from snapforge.jobs.schemas import Job, JobCreate
 from snapforge.kit import ids
 from snapforge.kit.permissions import OrgRole

@@ -20,7 +20,7 @@ from schemathesis.core.failures import FailureGroup
 
 from infrastructure.tools.functions import endpoints
 from snapforge.aws.idempotency import KeyReused
-from snapforge.billing import service as billing
+from snapforge.billing.service import ledger
 from snapforge.http import Response
 from snapforge.http.steps import throttle
 from snapforge.identity.schemas import Me, OrgSummary
@@ -94,7 +94,7 @@ def world(aws: Aws) -> World:
     """Photos good and bad, a multipart upload, jobs waiting and ended, a finished asset, keys, LoRAs, credits."""
     somebody = people.verified()
     org_id, token = somebody.opened.body.org_id, somebody.opened.body.access_token
-    billing.grant(org_id, credits=1_000_000, kind="admin", key="fuzz", memo="for the fuzz")
+    ledger.grant(org_id, credits=1_000_000, kind="admin", key="fuzz", memo="for the fuzz")
     captures = [call("assets/create_capture", body={"name": "x"}, token=token).json["id"] for _ in range(2)]
     uploads = [
         camera.bring(aws, org_id, samples.jpeg(), capture_id=captures[0]),

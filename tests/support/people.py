@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import cache
 
-from snapforge.identity import schemas, service
+from snapforge.identity import schemas
+from snapforge.identity.service import keys
 from snapforge.kit.permissions import KEY_SCOPES, Permission
 from tests.core.identity import people
 
@@ -23,7 +24,7 @@ def member(scopes: frozenset[Permission] | None = None) -> Person:
     if scopes is None:
         return Person(opened.org_id, opened.access_token)
     wanted = sorted(scopes & KEY_SCOPES)
-    made = service.create_api_key(_owner().principal, schemas.ApiKeyCreate(name="tests", scopes=wanted))
+    made = keys.create_api_key(_owner().principal, schemas.ApiKeyCreate(name="tests", scopes=wanted))
     return Person(opened.org_id, made.key)
 
 

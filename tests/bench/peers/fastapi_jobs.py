@@ -23,9 +23,9 @@ from pydantic import TypeAdapter
 
 from snapforge.billing import domain as ledger
 from snapforge.jobs.domain import deadlines, pictures, pricing, progress
-from snapforge.jobs.domain.life import State
-from snapforge.jobs.domain.orders import ImageOrder, Parameters
+from snapforge.jobs.domain.lifecycle import State
 from snapforge.jobs.domain.progress import Told
+from snapforge.jobs.domain.requests import ImageOrder, Parameters
 from snapforge.jobs.schemas import Job, JobCreate, Price, Progress
 from snapforge.kit import ids
 from snapforge.kit.permissions import BY_ROLE, OrgRole

@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 
-from snapforge.assets import schemas, service
+from snapforge.assets import schemas
 from snapforge.assets.domain import UploadState
+from snapforge.assets.service import arrivals, uploads
 from snapforge.aws.events import ObjectCreated
 from snapforge.kit import clock, ids
 from tests.support.aws import Aws
@@ -18,7 +19,7 @@ def announce(
 ) -> list[schemas.UploadTicket]:
     """A ticket per (name, content, media type)."""
     announced = [schemas.FileAnnounced(name=name, bytes=len(body), media_type=kind) for name, body, kind in files]
-    return service.presign(org_id, schemas.UploadsPresign(capture_id=capture_id, files=announced)).uploads
+    return uploads.presign(org_id, schemas.UploadsPresign(capture_id=capture_id, files=announced)).uploads
 
 
 def send(ticket: schemas.UploadTicket, body: bytes, **changed: str) -> httpx.Response:
@@ -46,10 +47,10 @@ def object_created(aws: Aws, key: str, size: int, **changes: Any) -> dict[str, A
     } | changes
 
 
-def as_arrival(event: dict[str, Any]) -> service.Arrival:
+def as_arrival(event: dict[str, Any]) -> arrivals.Arrival:
     """What on_upload_arrived makes of it."""
     created = ObjectCreated.model_validate(event)
-    return service.Arrival(created.detail.object.key, created.detail.object.size, created.time)
+    return arrivals.Arrival(created.detail.object.key, created.detail.object.size, created.time)
 
 
 def as_message(event: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def as_message(event: dict[str, Any]) -> dict[str, Any]:
 
 def arrive(aws: Aws, org_id: str, upload_id: str, **changes: Any) -> UploadState | None:
     """Let the news of an upload be checked, once."""
-    return service.check_arrival(as_arrival(news(aws, org_id, upload_id, **changes)))
+    return arrivals.check_arrival(as_arrival(news(aws, org_id, upload_id, **changes)))
 
 
 def bring(

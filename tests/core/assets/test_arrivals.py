@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from snapforge.assets import arrivals, captures, errors, schemas, service, uploads
+from snapforge.assets import errors, schemas
 from snapforge.assets.domain import CaptureState, UploadState
+from snapforge.assets.service import arrivals, captures, uploads
 from snapforge.assets.store import ContentRow, UploadRow, org_pk
 from snapforge.aws import s3, tables
 from snapforge.aws.tables import Transaction
@@ -28,7 +29,7 @@ def org_id() -> str:
 
 @pytest.fixture
 def capture_id(aws: Aws, org_id: str) -> str:
-    return service.open_capture(org_id, schemas.CaptureCreate(name="Kingfisher")).id
+    return captures.open_capture(org_id, schemas.CaptureCreate(name="Kingfisher")).id
 
 
 def counts(org_id: str, capture_id: str) -> tuple[int, int, int, int]:
@@ -49,7 +50,7 @@ class TestUsable:
     def test_facts_files_and_counts(self, aws: Aws, org_id: str, capture_id: str) -> None:
         data = samples.jpeg(exif=samples.exif(orientation=6))
         upload_id = customer.bring(aws, org_id, data, name="IMG_1.jpg", capture_id=capture_id)
-        capture = service.capture_facts(org_id, capture_id)
+        capture = captures.capture_facts(org_id, capture_id)
         (photo,) = capture.usable
         assert (capture.state, capture.expected, capture.checked, capture.refused) == (CaptureState.ready, 1, 1, ())
         assert (photo.id, photo.name, photo.width, photo.height) == (upload_id, "IMG_1.jpg", 720, 960)
@@ -77,12 +78,12 @@ class TestUsable:
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": f"capture#{capture_id}"}},
         )["Items"]
-        told = json.dumps(rows).encode() + service.read_upload(org_id, upload_id).model_dump_json().encode()
+        told = json.dumps(rows).encode() + uploads.read_upload(org_id, upload_id).model_dump_json().encode()
         assert rows
         assert not any(mark in told for mark in marks)
 
     def test_outside_a_capture_it_is_checked_as_well(self, aws: Aws, org_id: str) -> None:
-        told = service.read_upload(org_id, customer.bring(aws, org_id, samples.jpeg()))
+        told = uploads.read_upload(org_id, customer.bring(aws, org_id, samples.jpeg()))
         assert told.state == UploadState.usable
         assert told.photo is not None
         assert told.photo.width == 960
@@ -90,7 +91,7 @@ class TestUsable:
         assert told.thumbnail.startswith("http://127.0.0.1:9/assets/")
 
     def test_the_content_decides_not_the_announced_type(self, aws: Aws, org_id: str) -> None:
-        told = service.read_upload(org_id, customer.bring(aws, org_id, samples.encoded(samples.scene(), "HEIF")))
+        told = uploads.read_upload(org_id, customer.bring(aws, org_id, samples.encoded(samples.scene(), "HEIF")))
         assert told.photo is not None
         assert told.photo.media_type == "image/heic"
 
@@ -111,7 +112,7 @@ class TestRefused:
     )
     def test_a_bad_file(self, aws: Aws, org_id: str, capture_id: str, body: bytes, code: str) -> None:
         upload_id = customer.bring(aws, org_id, body, name="bad.jpg", capture_id=capture_id)
-        told = service.read_capture(org_id, capture_id)
+        told = captures.read_capture(org_id, capture_id)
         assert told.counts == schemas.CaptureCounts(expected=1, checked=1, usable=0, refused=1)
         (photo,) = told.photos
         assert (photo.id, photo.name, photo.state) == (upload_id, "bad.jpg", "refused")
@@ -119,24 +120,24 @@ class TestRefused:
         assert photo.refused.code == code
         assert photo.refused.reason
         assert photo.refused.fix
-        assert service.read_upload(org_id, upload_id).refused == photo.refused
+        assert uploads.read_upload(org_id, upload_id).refused == photo.refused
         assert keys(aws, aws.assets_bucket, f"photos/{org_id}/") == set()
 
     def test_another_size_than_announced(self, aws: Aws, org_id: str) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
         aws.client("s3").put_object(Bucket=aws.uploads_bucket, Key=f"incoming/{org_id}/{ticket.id}", Body=b"short")
         assert customer.arrive(aws, org_id, ticket.id) == UploadState.refused
-        refused = service.read_upload(org_id, ticket.id).refused
+        refused = uploads.read_upload(org_id, ticket.id).refused
         assert refused is not None
         assert refused.code == "size_differs"
 
     def test_another_content_than_its_checksum_says(self, aws: Aws, org_id: str) -> None:
         data = samples.jpeg()
         file = schemas.FileAnnounced(name="a", bytes=len(data), media_type="image/jpeg", sha256="0" * 64)
-        (ticket,) = service.presign(org_id, schemas.UploadsPresign(files=[file])).uploads
+        (ticket,) = uploads.presign(org_id, schemas.UploadsPresign(files=[file])).uploads
         aws.client("s3").put_object(Bucket=aws.uploads_bucket, Key=f"incoming/{org_id}/{ticket.id}", Body=data)
         assert customer.arrive(aws, org_id, ticket.id) == UploadState.refused
-        refused = service.read_upload(org_id, ticket.id).refused
+        refused = uploads.read_upload(org_id, ticket.id).refused
         assert refused is not None
         assert refused.code == "checksum_differs"
 
@@ -145,14 +146,14 @@ class TestRefused:
         customer.send(ticket, samples.jpeg())
         long_after = clock.rfc3339(clock.now() + timedelta(hours=2))
         assert customer.arrive(aws, org_id, ticket.id, time=long_after) == UploadState.refused
-        refused = service.read_upload(org_id, ticket.id).refused
+        refused = uploads.read_upload(org_id, ticket.id).refused
         assert refused is not None
         assert refused.code == "upload_expired"
 
     @pytest.mark.parametrize("key", ["elsewhere/x", "incoming/loose", "incoming/org_x/upl_x", "incoming/a/b/c"])
     def test_an_object_that_nobody_announced_is_left_alone(self, aws: Aws, key: str) -> None:
         event = customer.object_created(aws, key, 5)
-        assert service.check_arrival(customer.as_arrival(event)) is None
+        assert arrivals.check_arrival(customer.as_arrival(event)) is None
 
 
 @pytest.mark.part("AST-2")
@@ -162,7 +163,7 @@ class TestDuplicates:
     def test_the_second_is_refused_and_names_the_first(self, aws: Aws, org_id: str, capture_id: str) -> None:
         first = customer.bring(aws, org_id, samples.jpeg(), name="one.jpg", capture_id=capture_id)
         second = customer.bring(aws, org_id, samples.jpeg(), name="two.jpg", capture_id=capture_id)
-        told = {photo.id: photo for photo in service.read_capture(org_id, capture_id).photos}
+        told = {photo.id: photo for photo in captures.read_capture(org_id, capture_id).photos}
         assert told[first].state == "usable"
         refused = told[second].refused
         assert refused is not None
@@ -173,14 +174,14 @@ class TestDuplicates:
     def test_all_photos_equal_leave_one(self, aws: Aws, org_id: str, capture_id: str) -> None:
         for _ in range(5):
             customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
-        capture = service.capture_facts(org_id, capture_id)
+        capture = captures.capture_facts(org_id, capture_id)
         assert (len(capture.usable), Counter(one.refusal.code for one in capture.refused)) == (
             1,
             {"duplicate_photo": 4},
         )
 
     def test_in_another_capture_it_is_used_again(self, aws: Aws, org_id: str, capture_id: str) -> None:
-        other = service.open_capture(org_id, schemas.CaptureCreate()).id
+        other = captures.open_capture(org_id, schemas.CaptureCreate()).id
         for capture in (capture_id, other):
             customer.bring(aws, org_id, samples.jpeg(), capture_id=capture)
             assert counts(org_id, capture) == (1, 0, 1, 0)
@@ -215,7 +216,7 @@ class TestDeliveredOften:
         news = [customer.as_arrival(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
         version = captures.find(org_id, capture_id).version
         with ThreadPoolExecutor(8) as pool:
-            states = Counter(pool.map(service.check_arrival, [one for one in news for _ in range(8)]))
+            states = Counter(pool.map(arrivals.check_arrival, [one for one in news for _ in range(8)]))
         assert states == {UploadState.usable: 32, UploadState.refused: 8}
         assert counts(org_id, capture_id) == (5, 0, 4, 1)
         assert captures.find(org_id, capture_id).version == version + 5
@@ -227,7 +228,7 @@ class TestDeliveredOften:
             customer.send(ticket, data)
         news = [customer.as_arrival(customer.news(aws, org_id, ticket.id)) for ticket in tickets]
         with ThreadPoolExecutor(8) as pool:
-            states = Counter(pool.map(service.check_arrival, news))
+            states = Counter(pool.map(arrivals.check_arrival, news))
         assert states == {UploadState.usable: 1, UploadState.refused: 7}
         assert counts(org_id, capture_id) == (8, 0, 1, 7)
         assert len(keys(aws, aws.assets_bucket, f"photos/{org_id}/")) == 1
@@ -241,9 +242,9 @@ class TestDeliveredOften:
         with monkeypatch.context() as patch:
             patch.setattr(arrivals, "_record", crash)
             with pytest.raises(ConnectionError):
-                service.check_arrival(event)
+                arrivals.check_arrival(event)
         assert counts(org_id, capture_id) == (1, 1, 0, 0)
-        assert service.check_arrival(event) == UploadState.usable
+        assert arrivals.check_arrival(event) == UploadState.usable
         assert counts(org_id, capture_id) == (1, 0, 1, 0)
 
     def test_a_crash_after_it_leaves_only_the_tidying(
@@ -255,9 +256,9 @@ class TestDeliveredOften:
         with monkeypatch.context() as patch:
             patch.setattr(s3, "delete", crash)
             with pytest.raises(ConnectionError):
-                service.check_arrival(event)
+                arrivals.check_arrival(event)
         assert keys(aws, aws.uploads_bucket, f"incoming/{org_id}/")
-        assert service.check_arrival(event) == UploadState.usable
+        assert arrivals.check_arrival(event) == UploadState.usable
         assert not keys(aws, aws.uploads_bucket, f"incoming/{org_id}/")
         assert counts(org_id, capture_id) == (1, 0, 1, 0)
 
@@ -279,12 +280,12 @@ class TestDeliveredOften:
         monkeypatch.setattr(arrivals, "_check", overtaken)
         assert customer.arrive(aws, org_id, first.id) == UploadState.expired
         assert counts(org_id, capture_id) == (1, 1, 0, 0)
-        assert service.capture_facts(org_id, capture_id).usable == ()
+        assert captures.capture_facts(org_id, capture_id).usable == ()
 
     def test_the_object_is_gone_because_another_delivery_was_faster(self, aws: Aws, org_id: str) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
         event = customer.object_created(aws, f"incoming/{org_id}/{ticket.id}", len(samples.jpeg()))
-        assert service.check_arrival(customer.as_arrival(event)) == UploadState.waiting
+        assert arrivals.check_arrival(customer.as_arrival(event)) == UploadState.waiting
 
 
 def crash(*_: object, **__: object) -> None:
@@ -297,17 +298,17 @@ class TestRequireReadyCapture:
 
     def ready(self, org_id: str, capture_id: str, version: int) -> None:
         tx = Transaction()
-        service.require_ready_capture(tx, org_id, capture_id, version)
+        captures.require_ready_capture(tx, org_id, capture_id, version)
         probe = UploadRow(org_pk(org_id), f"probe#{ids.new('event')}")
         tx.update(probe, [UploadRow.name.set("x")], failed=lambda _: RuntimeError())
         tx.commit()
 
     def test_checked_to_its_end_and_unchanged_it_passes(self, aws: Aws, org_id: str, capture_id: str) -> None:
         customer.bring(aws, org_id, samples.jpeg(), capture_id=capture_id)
-        capture = service.capture_facts(org_id, capture_id)
+        capture = captures.capture_facts(org_id, capture_id)
         self.ready(org_id, capture_id, capture.version)
         (ticket,) = customer.announce(org_id, [("b.jpg", samples.jpeg(1), "image/jpeg")], capture_id)
-        pending = service.capture_facts(org_id, capture_id)
+        pending = captures.capture_facts(org_id, capture_id)
         assert pending.state == CaptureState.checking
         for version in (capture.version, pending.version):
             with pytest.raises(errors.CaptureNotReady):
@@ -316,14 +317,14 @@ class TestRequireReadyCapture:
         customer.arrive(aws, org_id, ticket.id)
         with pytest.raises(errors.CaptureNotReady):
             self.ready(org_id, capture_id, capture.version)
-        self.ready(org_id, capture_id, service.capture_facts(org_id, capture_id).version)
+        self.ready(org_id, capture_id, captures.capture_facts(org_id, capture_id).version)
 
     def test_empty_or_absent_it_does_not(self, aws: Aws, org_id: str, capture_id: str) -> None:
         for absent in (capture_id, ids.new("capture")):
             with pytest.raises(errors.CaptureNotReady):
                 self.ready(org_id, absent, 1)
         with pytest.raises(errors.CaptureNotFound):
-            service.capture_facts(ids.new("org"), capture_id)
+            captures.capture_facts(ids.new("org"), capture_id)
 
 
 @pytest.mark.part("AST-1")
@@ -350,4 +351,4 @@ class TestNewsOfS3:
         arrival = customer.as_arrival(json.loads(message["Body"]))
         assert (arrival.key, arrival.bytes) == (f"incoming/{org_id}/{ticket.id}", len(samples.jpeg()))
         assert abs(arrival.at - clock.now()) < timedelta(minutes=1)
-        assert service.check_arrival(arrival) == UploadState.usable
+        assert arrivals.check_arrival(arrival) == UploadState.usable

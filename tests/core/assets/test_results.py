@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from PIL import Image
 
-from snapforge.assets import errors, results, schemas, service
+from snapforge.assets import errors, schemas
 from snapforge.assets.events import asset_created
+from snapforge.assets.service import captures, delivery, gallery, results, variants
 from snapforge.assets.store import Outbox
-from snapforge.aws import delivery, secrets
+from snapforge.aws import secrets
 from snapforge.aws.tables import Transaction
 from snapforge.contracts.results import ResultFile, Role
 from snapforge.kit import clock, ids
@@ -62,9 +63,9 @@ def work(aws: Aws, job_id: str, files: dict[str, tuple[Role, str, bytes]]) -> tu
 
 def settle(aws: Aws, org_id: str, job_id: str, prefix: str, files: list[ResultFile]) -> list[str]:
     """Publish and register, as settling a job does."""
-    service.publish_results(files, prefix)
+    results.publish_results(files, prefix)
     tx = Transaction()
-    made = service.register_results(
+    made = results.register_results(
         tx, org_id=org_id, job_id=job_id, kind="image", files=files, prefix_uri=prefix, parameters={"prompt": "a jay"}
     )
     tx.commit()
@@ -88,8 +89,8 @@ class TestPublishAndRegister:
         prefix, files = work(
             aws, job_id, {"picture-00.png": picture(), "model.glb": ("model_glb", "model/gltf-binary", b"glTF")}
         )
-        keys = service.publish_results(files, prefix)
-        assert keys == service.publish_results(files, prefix)
+        keys = results.publish_results(files, prefix)
+        assert keys == results.publish_results(files, prefix)
         for file in files:
             aws.client("s3").delete_object(Bucket=aws.assets_bucket, Key=f"runs/{job_id}/1/1/{file.name}")
             found = stored(aws, keys[file.name])
@@ -102,10 +103,10 @@ class TestPublishAndRegister:
     def test_a_second_settle_changes_nothing(self, aws: Aws, org_id: str, job_id: str) -> None:
         prefix, files = work(aws, job_id, {"picture-00.png": picture(), "picture-01.png": picture(1)})
         first = settle(aws, org_id, job_id, prefix, files)
-        service.make_variants(asset_created(org_id, job_id, first))
-        before = service.list_job_assets(org_id, job_id)
+        variants.make_variants(asset_created(org_id, job_id, first))
+        before = gallery.list_job_assets(org_id, job_id)
         assert settle(aws, org_id, job_id, prefix, files) == first
-        assert service.list_job_assets(org_id, job_id) == before
+        assert gallery.list_job_assets(org_id, job_id) == before
         assert [asset.id for asset in before] == first
         assert all(asset.variants for asset in before)
         assert before[1].parameters == {"prompt": "a jay", "seed": 1}
@@ -119,19 +120,19 @@ class TestPublishAndRegister:
     def test_a_transaction_that_fails_registers_nothing(self, aws: Aws, org_id: str, job_id: str) -> None:
         prefix, files = work(aws, job_id, {"picture-00.png": picture()})
         tx = Transaction()
-        service.register_results(
+        results.register_results(
             tx, org_id=org_id, job_id=job_id, kind="image", files=files, prefix_uri=prefix, parameters={}
         )
-        service.require_ready_capture(tx, org_id, ids.new("capture"), 1)
+        captures.require_ready_capture(tx, org_id, ids.new("capture"), 1)
         with pytest.raises(errors.CaptureNotReady):
             tx.commit()
-        assert service.list_job_assets(org_id, job_id) == []
+        assert gallery.list_job_assets(org_id, job_id) == []
         assert unsent(org_id) == []
 
     def test_a_job_without_files_makes_no_news(self, aws: Aws, org_id: str, job_id: str) -> None:
         tx = Transaction()
         given: dict[str, Any] = {"org_id": org_id, "job_id": job_id, "kind": "image", "prefix_uri": "s3://a/b/"}
-        assert service.register_results(tx, files=[], parameters={}, **given) == []
+        assert results.register_results(tx, files=[], parameters={}, **given) == []
         assert unsent(org_id) == []
 
     def test_forty_files_fit_beside_a_settle(self, aws: Aws, org_id: str, job_id: str) -> None:
@@ -141,9 +142,9 @@ class TestPublishAndRegister:
         ]
         tx = Transaction()
         given: dict[str, Any] = {"org_id": org_id, "job_id": job_id, "kind": "image", "prefix_uri": "s3://a/b/"}
-        assert len(service.register_results(tx, files=files, parameters={}, **given)) == 40
+        assert len(results.register_results(tx, files=files, parameters={}, **given)) == 40
         tx.commit()
-        assert [asset.name for asset in service.list_job_assets(org_id, job_id)] == [file.name for file in files]
+        assert [asset.name for asset in gallery.list_job_assets(org_id, job_id)] == [file.name for file in files]
 
 
 def unsent(org_id: str) -> list[Event]:
@@ -165,31 +166,31 @@ class TestReading:
             made += settle(aws, org_id, job, prefix, files)
         seen, cursor = [], None
         while True:
-            page = service.list_assets(org_id, schemas.AssetsQuery(limit=2, cursor=cursor))
+            page = gallery.list_assets(org_id, schemas.AssetsQuery(limit=2, cursor=cursor))
             seen += [asset.id for asset in page.items]
             if (cursor := page.next_cursor) is None:
                 break
         assert seen == sorted(made, reverse=True)
         with pytest.raises(InvalidCursor):
-            service.list_assets(org_id, schemas.AssetsQuery(cursor="am9iI3g"))
+            gallery.list_assets(org_id, schemas.AssetsQuery(cursor="am9iI3g"))
 
     def test_the_assets_of_one_job(self, aws: Aws, org_id: str, job_id: str) -> None:
         twin = job_id[:-16] + ids.new("job")[-16:]
         for job in (job_id, twin):
             prefix, files = work(aws, job, {"report.json": ("report", "application/json", job.encode())})
             settle(aws, org_id, job, prefix, files)
-        page = service.list_assets(org_id, schemas.AssetsQuery(job_id=job_id))
+        page = gallery.list_assets(org_id, schemas.AssetsQuery(job_id=job_id))
         assert [asset.job_id for asset in page.items] == [job_id]
 
     def test_another_org_finds_nothing(self, aws: Aws, org_id: str, job_id: str) -> None:
         prefix, files = work(aws, job_id, {"report.json": ("report", "application/json", b"{}")})
         (asset_id,) = settle(aws, org_id, job_id, prefix, files)
-        assert service.read_asset(org_id, asset_id).name == "report.json"
+        assert gallery.read_asset(org_id, asset_id).name == "report.json"
         stranger = ids.new("org")
         with pytest.raises(errors.AssetNotFound):
-            service.read_asset(stranger, asset_id)
-        assert service.list_job_assets(stranger, job_id) == []
-        assert service.list_assets(stranger, schemas.AssetsQuery()).items == []
+            gallery.read_asset(stranger, asset_id)
+        assert gallery.list_job_assets(stranger, job_id) == []
+        assert gallery.list_assets(stranger, schemas.AssetsQuery()).items == []
 
 
 @pytest.mark.part("AST-3")
@@ -203,9 +204,9 @@ class TestMakeVariants:
         )
         made = settle(aws, org_id, job_id, prefix, files)
         event = asset_created(org_id, job_id, made)
-        assert service.make_variants(event) == 1
-        assert service.make_variants(event) == 0
-        asset, model = service.list_job_assets(org_id, job_id)
+        assert variants.make_variants(event) == 1
+        assert variants.make_variants(event) == 0
+        asset, model = gallery.list_job_assets(org_id, job_id)
         assert model.variants == ()
         assert {variant.name: (variant.width, variant.height) for variant in asset.variants} == {
             "jpeg": (2048, 1365),
@@ -225,9 +226,9 @@ class TestMakeVariants:
     def test_the_api_shows_them_with_signed_links(self, aws: Aws, org_id: str, job_id: str) -> None:
         prefix, files = work(aws, job_id, {"a.png": picture()})
         (asset_id,) = settle(aws, org_id, job_id, prefix, files)
-        assert service.read_asset(org_id, asset_id).variants == []
-        service.make_variants(asset_created(org_id, job_id, [asset_id]))
-        told = service.read_asset(org_id, asset_id)
+        assert gallery.read_asset(org_id, asset_id).variants == []
+        variants.make_variants(asset_created(org_id, job_id, [asset_id]))
+        told = gallery.read_asset(org_id, asset_id)
         assert [link.name for link in told.variants] == ["jpeg", "webp", "avif", "thumbnail"]
         for link in (told.original, *told.variants):
             verify(link.url)
@@ -268,7 +269,7 @@ class TestSignedLinks:
 
     def test_a_link_ends_when_it_says(self, aws: Aws) -> None:
         until = clock.now() + timedelta(hours=1)
-        url = delivery.sign("assets/ab/abc.glb", until)
+        url = delivery.link("assets/ab/abc.glb", until)
         assert verify(url) == clock.epoch(until)
         assert urlsplit(url).path == "/assets/ab/abc.glb"
 
@@ -277,12 +278,12 @@ class TestSignedLinks:
         start, made = datetime(2026, 11, 21, 12, tzinfo=UTC), []
         for minutes in (1, 14, 16):
             monkeypatch.setattr(clock, "now", lambda minutes=minutes: start + timedelta(minutes=minutes))
-            made.append(service.sign("assets/ab/abc.glb", expires_in=timedelta(hours=1)))
+            made.append(delivery.sign("assets/ab/abc.glb", expires_in=timedelta(hours=1)))
         assert made[0] == made[1] != made[2]
         assert verify(made[0]) == clock.epoch(start) + 75 * 60
 
     def test_an_altered_link_does_not_verify(self, aws: Aws) -> None:
-        url = service.sign("assets/ab/abc.glb", expires_in=timedelta(days=7))
+        url = delivery.sign("assets/ab/abc.glb", expires_in=timedelta(days=7))
         ends = str(verify(url))
         for altered in (url.replace("abc.glb", "abd.glb"), url.replace(ends, str(int(ends) + 1))):
             with pytest.raises(InvalidSignature):
@@ -291,7 +292,7 @@ class TestSignedLinks:
     def test_what_is_not_deliverable_is_never_signed(self, aws: Aws) -> None:
         for key in ("runs/job/1/1/manifest.json", "photos/org/upl.jpg", "originals/x"):
             with pytest.raises(ValueError, match="not deliverable"):
-                service.sign(key, expires_in=timedelta(hours=1))
+                delivery.sign(key, expires_in=timedelta(hours=1))
 
     def test_only_an_rsa_key_is_taken(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         from cryptography.hazmat.primitives import serialization
@@ -302,4 +303,4 @@ class TestSignedLinks:
         )
         monkeypatch.setattr(secrets, "read", lambda _: {"key_pair_id": "K2", "private_key": pem.decode()})
         with pytest.raises(TypeError, match="RSA"):
-            service.sign("assets/a/b.png", expires_in=timedelta(hours=1))
+            delivery.sign("assets/a/b.png", expires_in=timedelta(hours=1))

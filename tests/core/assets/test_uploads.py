@@ -9,8 +9,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from snapforge.assets import captures, domain, errors, schemas, service, uploads
+from snapforge.assets import domain, errors, schemas
 from snapforge.assets.domain import Announced, UploadState
+from snapforge.assets.service import captures, uploads
 from snapforge.assets.store import CaptureRow, UploadRow, org_pk
 from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
@@ -85,7 +86,7 @@ class TestPresignedPost:
         digest = hashlib.sha256(JPEG)
         said = digest.hexdigest() if spelling == "hex" else base64.b64encode(digest.digest()).decode()
         file = schemas.FileAnnounced(name="a.jpg", bytes=len(JPEG), media_type="image/jpeg", sha256=said)
-        (ticket,) = service.presign(org_id, schemas.UploadsPresign(files=[file])).uploads
+        (ticket,) = uploads.presign(org_id, schemas.UploadsPresign(files=[file])).uploads
         assert ticket.post is not None
         assert ticket.post.fields["x-amz-checksum-sha256"] == base64.b64encode(digest.digest()).decode()
         assert customer.send(ticket, JPEG).status_code in {200, 201, 204}
@@ -97,10 +98,10 @@ class TestAnnounce:
     """Refused before it is sent."""
 
     def test_every_bad_file_is_named_with_code_and_fix_and_nothing_is_opened(self, aws: Aws, org_id: str) -> None:
-        capture = service.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(org_id, schemas.CaptureCreate())
         files = [("good.jpg", 10, "image/jpeg"), ("a.gif", 10, "image/gif"), ("b.png", 60_000_000, "image/png")]
         with pytest.raises(errors.FileRefused) as caught:
-            uploads.presign(org_id, [Announced(*file) for file in files], capture.id)
+            uploads.open_uploads(org_id, [Announced(*file) for file in files], capture.id)
         told = caught.value.document()
         assert (told["status"], told["code"]) == (422, "file_refused")
         assert [(one["index"], one["code"]) for one in told["files"]] == [
@@ -111,17 +112,17 @@ class TestAnnounce:
         assert counts(org_id, capture.id) == (0, 0, 0, 0)
 
     def test_the_301st_photo_of_a_capture(self, aws: Aws, org_id: str) -> None:
-        capture = service.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(org_id, schemas.CaptureCreate())
         hundred = [Announced(f"{n}.jpg", 10, "image/jpeg") for n in range(100)]
         for _ in range(2):
-            assert len(uploads.presign(org_id, hundred, capture.id)) == 100
-        assert len(uploads.presign(org_id, hundred[:99], capture.id)) == 99
+            assert len(uploads.open_uploads(org_id, hundred, capture.id)) == 100
+        assert len(uploads.open_uploads(org_id, hundred[:99], capture.id)) == 99
         with pytest.raises(errors.CaptureFull) as caught:
-            uploads.presign(org_id, hundred[:2], capture.id)
+            uploads.open_uploads(org_id, hundred[:2], capture.id)
         assert caught.value.document()["room"] == 1
-        uploads.presign(org_id, hundred[:1], capture.id)
+        uploads.open_uploads(org_id, hundred[:1], capture.id)
         with pytest.raises(errors.CaptureFull) as caught:
-            uploads.presign(org_id, hundred[:1], capture.id)
+            uploads.open_uploads(org_id, hundred[:1], capture.id)
         assert (caught.value.status, caught.value.code) == (409, "capture_full")
         assert caught.value.hint
         assert counts(org_id, capture.id) == (300, 300, 0, 0)
@@ -130,17 +131,17 @@ class TestAnnounce:
         self, aws: Aws, org_id: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The condition in the transaction decides, not the friendly look."""
-        capture = service.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(org_id, schemas.CaptureCreate())
         CaptureRow(org_pk(org_id), f"capture#{capture.id}").update(actions=[CaptureRow.expected.set(299)])
         monkeypatch.setattr(uploads, "_room_for", lambda count, capture: None)
         with pytest.raises(errors.CaptureFull) as caught:
-            uploads.presign(org_id, [Announced("a", 10, "image/jpeg")] * 2, capture.id)
+            uploads.open_uploads(org_id, [Announced("a", 10, "image/jpeg")] * 2, capture.id)
         assert caught.value.document()["room"] == 1
 
     def test_another_orgs_capture_is_not_there(self, aws: Aws, org_id: str) -> None:
-        capture = service.open_capture(ids.new("org"), schemas.CaptureCreate())
+        capture = captures.open_capture(ids.new("org"), schemas.CaptureCreate())
         with pytest.raises(errors.CaptureNotFound):
-            uploads.presign(org_id, [Announced("a", 10, "image/jpeg")], capture.id)
+            uploads.open_uploads(org_id, [Announced("a", 10, "image/jpeg")], capture.id)
 
 
 @pytest.mark.part("AST-1")
@@ -169,10 +170,10 @@ class TestMultipart:
         assert [part.bytes for part in ticket.parts] == [6_000_000, 6_000_000, 4]
         parts = self.put(ticket, archive)
         for _ in range(2):
-            assert uploads.complete(org_id, ticket.id, parts).state == UploadState.waiting
+            assert uploads.join_parts(org_id, ticket.id, parts).state == UploadState.waiting
         assert customer.arrive(aws, org_id, ticket.id) == UploadState.stored
-        assert service.read_upload(org_id, ticket.id).state == UploadState.stored
-        assert uploads.complete(org_id, ticket.id, parts).state == UploadState.stored
+        assert uploads.read_upload(org_id, ticket.id).state == UploadState.stored
+        assert uploads.join_parts(org_id, ticket.id, parts).state == UploadState.stored
         kept = aws.client("s3").get_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{ticket.id}")
         assert kept["Body"].read() == archive
 
@@ -181,30 +182,30 @@ class TestMultipart:
         parts = self.put(ticket, archive)
         for wrong in (parts[:2], parts[::-1], [(1, '"0"'), *parts[1:]]):
             with pytest.raises(errors.PartsDoNotFit) as caught:
-                uploads.complete(org_id, ticket.id, wrong)
+                uploads.join_parts(org_id, ticket.id, wrong)
             assert caught.value.hint
 
     def test_a_file_sent_by_post_takes_no_parts(self, aws: Aws, org_id: str) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", JPEG, "image/jpeg")])
         with pytest.raises(errors.UploadNotOpen):
-            uploads.complete(org_id, ticket.id, [(1, "x")])
+            uploads.join_parts(org_id, ticket.id, [(1, "x")])
         with pytest.raises(errors.UploadNotFound):
-            uploads.complete(ids.new("org"), ticket.id, [(1, "x")])
+            uploads.join_parts(ids.new("org"), ticket.id, [(1, "x")])
 
     def test_an_abandoned_one_is_aborted(self, aws: Aws, org_id: str, archive: bytes) -> None:
         (ticket,) = customer.announce(org_id, [("photos.zip", archive, "application/zip")])
         row = uploads.find(org_id, ticket.id)
         parts = self.put(ticket, archive)
         late(row)
-        assert service.sweep_uploads() >= 1
+        assert uploads.sweep_uploads() >= 1
         open_ones = aws.client("s3").list_multipart_uploads(Bucket=aws.uploads_bucket).get("Uploads", [])
         assert row.multipart_id not in {one["UploadId"] for one in open_ones}
         with pytest.raises(errors.UploadNotOpen):
-            uploads.complete(org_id, ticket.id, parts)
+            uploads.join_parts(org_id, ticket.id, parts)
 
     def test_what_is_no_zip_is_refused_on_arrival(self, aws: Aws, org_id: str) -> None:
         upload_id = customer.bring(aws, org_id, b"not a zip at all", name="a.zip", kind="application/zip")
-        told = service.read_upload(org_id, upload_id)
+        told = uploads.read_upload(org_id, upload_id)
         assert told.refused is not None
         assert told.refused.code == "not_an_archive"
 
@@ -214,30 +215,30 @@ class TestSweep:
     """Uploads that never came are marked, and the counts are right again."""
 
     def test_only_what_is_past_its_time_expires(self, aws: Aws, org_id: str) -> None:
-        capture = service.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(org_id, schemas.CaptureCreate())
         first, second = customer.announce(org_id, [("a", JPEG, "image/jpeg"), ("b", JPEG, "image/jpeg")], capture.id)
         version = captures.find(org_id, capture.id).version
         late(uploads.find(org_id, first.id))
-        service.sweep_uploads()
-        assert service.read_upload(org_id, first.id).state == UploadState.expired
-        assert service.read_upload(org_id, second.id).state == UploadState.waiting
+        uploads.sweep_uploads()
+        assert uploads.read_upload(org_id, first.id).state == UploadState.expired
+        assert uploads.read_upload(org_id, second.id).state == UploadState.waiting
         assert counts(org_id, capture.id) == (1, 1, 0, 0)
         assert captures.find(org_id, capture.id).version == version + 1
 
     def test_sweeping_again_changes_nothing(self, aws: Aws, org_id: str) -> None:
-        capture = service.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(org_id, schemas.CaptureCreate())
         (ticket,) = customer.announce(org_id, [("a", JPEG, "image/jpeg")], capture.id)
         row = uploads.find(org_id, ticket.id)
         late(row)
-        service.sweep_uploads()
+        uploads.sweep_uploads()
         assert not uploads._expire(row)
         assert counts(org_id, capture.id) == (0, 0, 0, 0)
 
     def test_a_file_that_comes_after_all_is_not_counted(self, aws: Aws, org_id: str) -> None:
-        capture = service.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(org_id, schemas.CaptureCreate())
         (ticket,) = customer.announce(org_id, [("a", JPEG, "image/jpeg")], capture.id)
         late(uploads.find(org_id, ticket.id))
-        service.sweep_uploads()
+        uploads.sweep_uploads()
         customer.send(ticket, JPEG)
         assert customer.arrive(aws, org_id, ticket.id) == UploadState.expired
         assert counts(org_id, capture.id) == (0, 0, 0, 0)

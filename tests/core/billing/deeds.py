@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 
 from snapforge.aws.tables import Transaction, retried
-from snapforge.billing import service
 from snapforge.billing.domain import Settled
+from snapforge.billing.service import ledger
 from snapforge.kit import ids
 
 
@@ -16,7 +16,7 @@ def new_org(credits: int = 0) -> str:
     """A fresh org, with so many pack credits."""
     org_id = ids.new("org")
     if credits:
-        service.grant(org_id, credits=credits, kind="pack", key="first", memo="Pack")
+        ledger.grant(org_id, credits=credits, kind="pack", key="first", memo="Pack")
     return org_id
 
 
@@ -25,7 +25,7 @@ def hold(org_id: str, credits: int, hold_id: str = "h1", key: str | None = None)
 
     def write() -> None:
         tx = Transaction()
-        service.hold(
+        ledger.hold(
             tx, org_id=org_id, hold_id=hold_id, credits=credits, key=key or f"hold:{hold_id}", memo="2 pictures"
         )
         tx.commit()
@@ -39,7 +39,7 @@ def settle(org_id: str, capture: int, hold_id: str = "h1", key: str | None = Non
 
     def write() -> Settled:
         tx = Transaction()
-        settled = service.settle(
+        settled = ledger.settle(
             tx, org_id=org_id, hold_id=hold_id, capture=capture, key=key or f"settle:{hold_id}", memo="2 pictures"
         )
         tx.commit()

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 
 from snapforge.aws import tables
-from snapforge.billing import service
+from snapforge.billing.service import ledger
 from tests.core.billing.deeds import hold, settle
 
 WRITE = "dynamodb.TransactWriteItems"
@@ -79,7 +79,7 @@ def die(deed: str, moment: str, org_id: str) -> None:
 def do(deed: str, org_id: str) -> object:
     """A deed by name, on an org with 10 credits and the hold h1 of 4."""
     if deed == "grant":
-        return service.grant(org_id, credits=5, kind="pack", key="second", memo="Pack").key
+        return ledger.grant(org_id, credits=5, kind="pack", key="second", memo="Pack").key
     if deed == "hold":
         return hold(org_id, 3, "h2")
     return settle(org_id, 1)

@@ -7,8 +7,9 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
-from snapforge.billing import errors, service
+from snapforge.billing import errors
 from snapforge.billing.domain import Settled
+from snapforge.billing.service import ledger
 from snapforge.kit.errors import Unavailable
 from tests.core.billing.deeds import hold, settle
 
@@ -51,13 +52,11 @@ def patiently(deed: Callable[[], T]) -> tuple[T, int]:
 
 def race(number: int, orgs: Orgs, start: Barrier, told: "Queue[Told]") -> None:
     """Run all races with the others; each begins when everybody is there."""
-    service.balance(orgs.mixed)  # the client is made before the start
+    ledger.balance(orgs.mixed)  # the client is made before the start
     dice = random.Random(number)
 
     start.wait(60)
-    journal, busy = patiently(
-        lambda: service.grant(orgs.one_grant, credits=10, kind="pack", key="order:1", memo="Pack")
-    )
+    journal, busy = patiently(lambda: ledger.grant(orgs.one_grant, credits=10, kind="pack", key="order:1", memo="Pack"))
 
     start.wait(60)
     try:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from snapforge.billing import audit, domain
-from snapforge.billing.domain import Account, Deed, Grant, GrantKind, Hold, HoldState, Journal, JournalKind, Leg
+from snapforge.billing import domain
+from snapforge.billing.domain import Account, Deed, Grant, GrantKind, Hold, HoldState, Journal, JournalKind, Leg, audit
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 

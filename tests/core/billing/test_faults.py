@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from snapforge.aws import tables
-from snapforge.billing import errors, service
+from snapforge.billing import errors
+from snapforge.billing.service import audits, ledger
 from snapforge.kit.errors import Unavailable
 from tests.core.billing.deeds import hold, new_org, news, raised, settle
 from tests.core.billing.faults import conflicts, die, do, lost_answer
@@ -21,7 +22,7 @@ def org_id() -> Iterator[str]:
     made = new_org(10)
     hold(made, 4)
     yield made
-    assert service.audit(made) == []
+    assert audits.audit(made) == []
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ class TestConflicts:
         with conflicts(3) as sent:
             hold(org_id, 3, "h2")
         assert len(sent) == 4
-        assert service.balance(org_id).held == 7
+        assert ledger.balance(org_id).held == 7
 
     def test_without_end_are_a_503_and_nothing_is_written(self, org_id: str) -> None:
         """The client may send the same request again."""
@@ -59,7 +60,7 @@ class TestConflicts:
             settle(org_id, 1)
         assert refused.value.retryable
         assert len(sent) == tables.ATTEMPTS
-        assert service.balance(org_id).held == 4
+        assert ledger.balance(org_id).held == 4
         assert settle(org_id, 1).captured == 1
 
 
@@ -71,9 +72,9 @@ class TestLostAnswers:
         """The repeated deed finds itself done."""
         with lost_answer():
             assert raised(lambda: do(deed, org_id)) == "Unavailable"
-        before = service.balance(org_id)
+        before = ledger.balance(org_id)
         assert raised(lambda: do(deed, org_id)) == again
-        assert service.balance(org_id) == before
+        assert ledger.balance(org_id) == before
 
 
 class TestSuddenDeath:
@@ -89,12 +90,12 @@ class TestSuddenDeath:
     ) -> None:
         """Before the write: the second try does it. After: the second try finds it done, with its news."""
         org_id = orgs[deed, moment]
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
         assert raised(lambda: do(deed, org_id)) == (again if moment == "after" else "")
-        now = service.balance(org_id)
+        now = ledger.balance(org_id)
         assert (now.available, now.held) == balance
         assert len(news(org_id)) == (2 if deed == "grant" else 1)
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
 
 class TestDoubledDelivery:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from snapforge.billing import service
+from snapforge.billing.service import audits, ledger
 from tests.core.billing.deeds import hold, new_org
 from tests.core.billing.racer import Orgs, Told, race
 from tests.support.aws import Aws
@@ -44,28 +44,28 @@ class TestEightProcesses:
     def test_grant_once_under_one_key(self, raced: Raced) -> None:
         """All eight get the same journal; the account is made by one of them."""
         assert len({told.journal_id for told in raced.told}) == 1
-        assert service.balance(raced.orgs.one_grant).available == 10
-        assert service.audit(raced.orgs.one_grant) == []
+        assert ledger.balance(raced.orgs.one_grant).available == 10
+        assert audits.audit(raced.orgs.one_grant) == []
 
     def test_end_one_hold_once(self, raced: Raced) -> None:
         """One ends it; the seven others are told how it ended."""
         assert sum(told.was_first for told in raced.told) == 1
         (settled,) = {told.ended for told in raced.told}
         assert settled.captured + settled.released == PROCESSES
-        balance = service.balance(raced.orgs.one_hold)
+        balance = ledger.balance(raced.orgs.one_hold)
         assert (balance.available, balance.held) == (100 - settled.captured, 0)
-        assert service.audit(raced.orgs.one_hold) == []
+        assert audits.audit(raced.orgs.one_hold) == []
 
     def test_hold_sixty_of_a_hundred_once(self, raced: Raced) -> None:
         """Case 79: exactly one succeeds."""
         assert sum(told.got_sixty for told in raced.told) == 1
-        assert service.balance(raced.orgs.two_thirds).held == 60
-        assert service.audit(raced.orgs.two_thirds) == []
+        assert ledger.balance(raced.orgs.two_thirds).held == 60
+        assert audits.audit(raced.orgs.two_thirds) == []
 
     def test_spend_one_balance_exactly(self, raced: Raced) -> None:
         """48 holds of 7 with random captures on 100 credits: what is left is what was not captured."""
         captured = sum(told.captured for told in raced.told)
         assert captured > 0
-        balance = service.balance(raced.orgs.mixed)
+        balance = ledger.balance(raced.orgs.mixed)
         assert (balance.available, balance.held, balance.debt) == (100 - captured, 0, 0)
-        assert service.audit(raced.orgs.mixed) == []
+        assert audits.audit(raced.orgs.mixed) == []

@@ -9,8 +9,9 @@ import pytest
 
 from snapforge.aws import tables
 from snapforge.aws.tables import Transaction
-from snapforge.billing import errors, service, store
+from snapforge.billing import errors, store
 from snapforge.billing.domain import Settled
+from snapforge.billing.service import audits, ledger
 from snapforge.kit import clock, ids
 from snapforge.kit.page import InvalidCursor, encode_cursor
 from tests.core.billing.deeds import hold, new_org, news, settle
@@ -37,35 +38,35 @@ class TestGrant:
     def test_gives_credits_once_per_key(self) -> None:
         """The second of two equal requests returns the first journal."""
         org_id = new_org()
-        first = service.grant_at_sign_up(org_id)
-        assert service.grant_at_sign_up(org_id) == first
-        balance = service.balance(org_id)
+        first = ledger.grant_at_sign_up(org_id)
+        assert ledger.grant_at_sign_up(org_id) == first
+        balance = ledger.balance(org_id)
         assert (balance.available, balance.held, balance.debt) == (100, 0, 0)
         assert [(grant.kind, grant.remaining) for grant in balance.grants] == [("signup", 100)]
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_refuses_a_key_reused_with_other_legs(self) -> None:
         """Case 45: an error, not a silent no-op, and nothing is written."""
         org_id = new_org(10)
         with pytest.raises(errors.KeyReused, match="first"):
-            service.grant(org_id, credits=11, kind="pack", key="first", memo="Pack")
+            ledger.grant(org_id, credits=11, kind="pack", key="first", memo="Pack")
         with pytest.raises(errors.KeyReused):
-            service.claw(org_id, credits=10, kind="pack", key="first", memo="Refund")
-        assert service.balance(org_id).available == 10
-        assert service.audit(org_id) == []
+            ledger.claw(org_id, credits=10, kind="pack", key="first", memo="Refund")
+        assert ledger.balance(org_id).available == 10
+        assert audits.audit(org_id) == []
 
     def test_is_the_same_request_in_debt(self) -> None:
         """Repeated after its credits were clawed back, the key still names the first journal."""
         org_id = new_org(10)
-        service.claw(org_id, credits=15, kind="pack", key="refund", memo="Refund")
-        again = service.grant(org_id, credits=10, kind="pack", key="first", memo="Pack")
+        ledger.claw(org_id, credits=15, kind="pack", key="refund", memo="Refund")
+        again = ledger.grant(org_id, credits=10, kind="pack", key="first", memo="Pack")
         assert again.seq == 1
-        assert service.balance(org_id).debt == 5
+        assert ledger.balance(org_id).debt == 5
 
     def test_tells_the_news_in_the_same_transaction(self) -> None:
         """One event per grant, however often it was asked for."""
         org_id = new_org()
-        journals = [service.grant_at_sign_up(org_id) for _ in range(2)]
+        journals = [ledger.grant_at_sign_up(org_id) for _ in range(2)]
         (event,) = news(org_id)
         assert event["type"] == "credits.granted"
         assert event["data"] == {
@@ -80,17 +81,17 @@ class TestGrant:
     def test_by_an_operator_needs_an_account(self) -> None:
         """A mistyped org id makes none."""
         with pytest.raises(errors.AccountNotFound):
-            service.grant_by_operator(ids.new("org"), credits=5, reason="sorry", key="t1")
+            ledger.grant_by_operator(ids.new("org"), credits=5, reason="sorry", key="t1")
         org_id = new_org(1)
-        service.grant_by_operator(org_id, credits=5, reason="sorry", key="t1")
-        assert service.balance(org_id).available == 6
+        ledger.grant_by_operator(org_id, credits=5, reason="sorry", key="t1")
+        assert ledger.balance(org_id).available == 6
 
     def test_keeps_priority_and_expiry(self) -> None:
         """Grants are told in the order of spending."""
         org_id, soon = new_org(5), clock.now() + HOUR
-        service.grant(org_id, credits=3, kind="plan", key="p", memo="Plan", expires_at=soon)
-        service.grant(org_id, credits=4, kind="pack", key="q", memo="Pack", priority=1)
-        found = [(grant.kind, grant.remaining, grant.expires_at) for grant in service.balance(org_id).grants]
+        ledger.grant(org_id, credits=3, kind="plan", key="p", memo="Plan", expires_at=soon)
+        ledger.grant(org_id, credits=4, kind="pack", key="q", memo="Pack", priority=1)
+        found = [(grant.kind, grant.remaining, grant.expires_at) for grant in ledger.balance(org_id).grants]
         assert found == [("pack", 4, None), ("plan", 3, soon), ("pack", 5, None)]
 
 
@@ -99,9 +100,9 @@ class TestHold:
         """A hold of 60 of 100."""
         org_id = new_org(100)
         hold(org_id, 60)
-        balance = service.balance(org_id)
+        balance = ledger.balance(org_id)
         assert (balance.available, balance.held) == (40, 60)
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_is_one_read_and_one_transaction(self, calls: list[tuple[str, dict[str, Any]]]) -> None:
         """Account, journal, hold."""
@@ -126,13 +127,13 @@ class TestHold:
     def test_is_refused_in_debt(self) -> None:
         """402 with the debt, until a top-up has paid it."""
         org_id = new_org(10)
-        service.claw(org_id, credits=30, kind="pack", key="refund", memo="Refund")
+        ledger.claw(org_id, credits=30, kind="pack", key="refund", memo="Refund")
         with pytest.raises(errors.AccountInDebt) as refused:
             hold(org_id, 1)
         assert (refused.value.status, refused.value.document()["debt"]) == (402, 20)
-        service.grant(org_id, credits=21, kind="pack", key="second", memo="Pack")
+        ledger.grant(org_id, credits=21, kind="pack", key="second", memo="Pack")
         hold(org_id, 1)
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_twice_with_the_same_key_stands_once(self) -> None:
         """The second commit says so, whatever else its transaction holds."""
@@ -141,8 +142,8 @@ class TestHold:
         with pytest.raises(errors.AlreadyPosted) as repeated:
             hold(org_id, 4)
         assert repeated.value.journal.hold_id == "h1"
-        assert service.balance(org_id).held == 4
-        assert service.audit(org_id) == []
+        assert ledger.balance(org_id).held == 4
+        assert audits.audit(org_id) == []
 
     def test_bugs_of_callers_are_loud(self) -> None:
         """The same key for another hold; the same hold under another key."""
@@ -152,19 +153,19 @@ class TestHold:
             hold(org_id, 4, "h2", key="hold:h1")
         with pytest.raises(errors.HoldExists):
             hold(org_id, 4, "h1", key="other")
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_of_free_work_writes_no_journal(self) -> None:
         """Also where there is no account yet; a hold it is all the same."""
         org_id = new_org()
         hold(org_id, 0)
-        assert service.journals(org_id).items == []
+        assert ledger.journals(org_id).items == []
         with pytest.raises(errors.HoldExists):
             hold(org_id, 0)
         assert settle(org_id, 0) == Settled(0, 0)
         with pytest.raises(errors.HoldEnded):
             settle(org_id, 0)
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_refuses_fractions(self) -> None:
         """Integers only."""
@@ -182,9 +183,9 @@ class TestSettle:
             with pytest.raises(errors.HoldEnded) as ended:
                 settle(org_id, capture, key=key)
             assert ended.value.settled == Settled(60, 40)
-        balance = service.balance(org_id)
+        balance = ledger.balance(org_id)
         assert (balance.available, balance.held) == (40, 0)
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_refuses_more_than_held(self) -> None:
         """And leaves the hold open."""
@@ -204,25 +205,25 @@ class TestSettle:
         org_id = new_org(100)
         hold(org_id, 10)
         slow = Transaction()
-        service.settle(slow, org_id=org_id, hold_id="h1", capture=10, key="settle:h1", memo="")
+        ledger.settle(slow, org_id=org_id, hold_id="h1", capture=10, key="settle:h1", memo="")
         assert settle(org_id, 0, key="release:h1") == Settled(0, 10)
         with pytest.raises(tables.Stale):
             slow.commit()
         with pytest.raises(errors.HoldEnded):
             settle(org_id, 10)
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_expires_what_returns_to_an_expired_grant(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """At once, with its own legs."""
         org_id, now = new_org(), clock.now()
-        service.grant(org_id, credits=10, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
+        ledger.grant(org_id, credits=10, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
         hold(org_id, 10)
         monkeypatch.setattr(clock, "now", lambda: now + 2 * HOUR)
         assert settle(org_id, 4) == Settled(4, 6)
-        assert service.balance(org_id).available == 0
-        legs = {leg.account: leg.amount for leg in service.journals(org_id).items[0].legs}
+        assert ledger.balance(org_id).available == 0
+        legs = {leg.account: leg.amount for leg in ledger.journals(org_id).items[0].legs}
         assert legs == {f"org:{org_id}:held": -10, "house:revenue": 4, "house:expired": 6}
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
 
 class TestExpireDue:
@@ -230,37 +231,37 @@ class TestExpireDue:
         """Two of three expire; a hold keeps what it has."""
         org_id, now = new_org(10), clock.now()
         for name, hours in (("a", 1), ("b", 2), ("c", 30)):
-            service.grant(org_id, credits=5, kind="plan", key=name, memo=name, expires_at=now + hours * HOUR)
+            ledger.grant(org_id, credits=5, kind="plan", key=name, memo=name, expires_at=now + hours * HOUR)
         hold(org_id, 3)
-        service.expire_due(now + 2 * HOUR)
-        assert service.expire_due(now + 2 * HOUR) == 0
-        balance = service.balance(org_id)
+        ledger.expire_due(now + 2 * HOUR)
+        assert ledger.expire_due(now + 2 * HOUR) == 0
+        balance = ledger.balance(org_id)
         assert (balance.available, balance.held) == (15, 3)
         told = [(event["type"], event["data"]["credits"]) for event in news(org_id)]
         assert [credits for type_, credits in told if type_ == "credits.expired"] == [2, 5]
-        assert service.audit(org_id) == []
+        assert audits.audit(org_id) == []
 
     def test_is_not_held_up_by_a_broken_account(self) -> None:
         """The others are booked; the failures are raised together, each with its org."""
         now = clock.now()
         orgs = [new_org() for _ in range(3)]
         for org_id in orgs:
-            service.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
+            ledger.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
         damage(orgs[1], "avail", 6)
         with pytest.raises(ExceptionGroup) as failed:
-            service.expire_due(now + HOUR)
+            ledger.expire_due(now + HOUR)
         assert [error.__notes__ for error in failed.value.exceptions] == [[orgs[1]]]
-        assert [service.audit(org_id) for org_id in (orgs[0], orgs[2])] == [[], []]
-        assert service.balance(orgs[2]).available == 0
+        assert [audits.audit(org_id) for org_id in (orgs[0], orgs[2])] == [[], []]
+        assert ledger.balance(orgs[2]).available == 0
         damage(orgs[1], "avail", 5)
-        assert service.expire_due(now + HOUR) == 1
+        assert ledger.expire_due(now + HOUR) == 1
 
     def test_is_seen_before_the_sweep(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The balance leaves out what has expired, booked or not."""
         org_id, now = new_org(10), clock.now()
-        service.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
+        ledger.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
         monkeypatch.setattr(clock, "now", lambda: now + HOUR)
-        balance = service.balance(org_id)
+        balance = ledger.balance(org_id)
         assert (balance.available, sum(grant.remaining for grant in balance.grants)) == (10, 10)
 
 
@@ -270,14 +271,14 @@ class TestDebt:
         org_id = new_org(1000)
         hold(org_id, 950)
         settle(org_id, 950)
-        claw = service.claw(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund")
-        assert service.claw(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund") == claw
-        assert (service.balance(org_id).available, service.balance(org_id).debt) == (0, 950)
-        service.grant(org_id, credits=500, kind="pack", key="second", memo="Pack")
-        assert (service.balance(org_id).available, service.balance(org_id).debt) == (0, 450)
-        service.write_off(org_id, credits=450, key="goodwill", memo="Forgiven")
-        assert service.balance(org_id).debt == 0
-        assert service.audit(org_id) == []
+        claw = ledger.claw(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund")
+        assert ledger.claw(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund") == claw
+        assert (ledger.balance(org_id).available, ledger.balance(org_id).debt) == (0, 950)
+        ledger.grant(org_id, credits=500, kind="pack", key="second", memo="Pack")
+        assert (ledger.balance(org_id).available, ledger.balance(org_id).debt) == (0, 450)
+        ledger.write_off(org_id, credits=450, key="goodwill", memo="Forgiven")
+        assert ledger.balance(org_id).debt == 0
+        assert audits.audit(org_id) == []
 
 
 class TestJournals:
@@ -288,7 +289,7 @@ class TestJournals:
             hold(org_id, 1 + number, f"h{number}")
         seen, cursor, pages = [], None, 0
         while True:
-            page = service.journals(org_id, cursor, 2)
+            page = ledger.journals(org_id, cursor, 2)
             seen += [(item.kind.value, item.change_available, item.change_held) for item in page.items]
             cursor, pages = page.next_cursor, pages + 1
             if cursor is None:
@@ -300,24 +301,24 @@ class TestJournals:
         """No cursor to an empty page."""
         org_id = new_org(50)
         hold(org_id, 1)
-        assert service.journals(org_id, None, 2).next_cursor is None
+        assert ledger.journals(org_id, None, 2).next_cursor is None
 
     @pytest.mark.parametrize("text", ["seq#", "seq#-1", "seq#1e5", "key#first", "seq#" + "9" * 40, "seq#²"])
     def test_refuse_cursors_that_are_not_theirs(self, text: str) -> None:
         """400."""
         with pytest.raises(InvalidCursor):
-            service.journals("org_x", encode_cursor(text))
+            ledger.journals("org_x", encode_cursor(text))
 
     def test_are_only_ever_put_and_never_over_another(self, calls: list[tuple[str, dict[str, Any]]]) -> None:
         """Every write to the ledger in a life of deeds is a Put where nothing lies."""
         org_id, now = new_org(10), clock.now()
-        service.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
+        ledger.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
         hold(org_id, 7)
         settle(org_id, 3)
-        service.expire_due(now + HOUR)
-        service.claw(org_id, credits=20, kind="pack", key="c", memo="Refund")
-        service.write_off(org_id, credits=1, key="w", memo="Forgiven")
-        service.audit(org_id)
+        ledger.expire_due(now + HOUR)
+        ledger.claw(org_id, credits=20, kind="pack", key="c", memo="Refund")
+        ledger.write_off(org_id, credits=1, key="w", memo="Forgiven")
+        audits.audit(org_id)
         assert {name for name, _ in calls} <= {"GetItem", "Query", "TransactWriteItems"}
         parts = [part for name, params in calls if name == "TransactWriteItems" for part in params["TransactItems"]]
         puts = [
@@ -326,7 +327,7 @@ class TestJournals:
             for operation, arguments in part.items()
             if arguments["TableName"] == "snapforge-dev-ledger" and org_id in arguments["Item"]["pk"]["S"]
         ]
-        assert len(puts) == len(service.journals(org_id).items) == 7
+        assert len(puts) == len(ledger.journals(org_id).items) == 7
         assert set(puts) == {("Put", "attribute_not_exists (#0)")}
 
 
@@ -339,7 +340,7 @@ class TestAudit:
         org_id = new_org(10)
         hold(org_id, 4)
         damage(org_id, attribute, value)
-        assert any(fault in found for found in service.audit(org_id))
+        assert any(fault in found for found in audits.audit(org_id))
 
     def test_is_not_fooled_by_a_deed_while_it_reads(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A journal that arrives between reading the account and the journals makes it read again."""
@@ -352,8 +353,8 @@ class TestAudit:
             return iter(found)
 
         monkeypatch.setattr(store, "holds", late)
-        assert service.audit(org_id) == []
-        assert service.balance(org_id).held == 4
+        assert audits.audit(org_id) == []
+        assert ledger.balance(org_id).held == 4
 
     def test_finds_a_lost_journal(self) -> None:
         """Somebody deletes one by hand."""
@@ -361,7 +362,7 @@ class TestAudit:
         hold(org_id, 4)
         key = {"pk": {"S": f"org#{org_id}"}, "sk": {"S": "key#first"}}
         boto3.client("dynamodb").delete_item(TableName="snapforge-dev-ledger", Key=key)
-        assert "journals are numbered [2], the account counts 2" in service.audit(org_id)
+        assert "journals are numbered [2], the account counts 2" in audits.audit(org_id)
 
 
 def damage(org_id: str, attribute: str, value: int) -> None:

@@ -9,7 +9,7 @@ from snapforge.aws.idempotency import IdempotencyKey, Replay
 from snapforge.http import Body, ClientInfo, Query, Response, accepted, created, endpoint, respond
 from snapforge.http.endpoint import Endpoint
 from snapforge.http.steps import arguments, throttle
-from snapforge.identity import service as identity
+from snapforge.identity.service import keys, sessions
 from snapforge.kit.errors import Conflict, RateLimited, Unauthenticated
 from snapforge.kit.limits import Allowance
 from snapforge.kit.permissions import Permission, Principal
@@ -54,8 +54,8 @@ class _Identity:
 @pytest.fixture(autouse=True)
 def _identity(monkeypatch: pytest.MonkeyPatch) -> None:
     known = _Identity()
-    monkeypatch.setattr(identity, "principal_of_session", known.principal_of_session)
-    monkeypatch.setattr(identity, "principal_of_key", known.principal_of_key)
+    monkeypatch.setattr(sessions, "principal_of_session", known.principal_of_session)
+    monkeypatch.setattr(keys, "principal_of_key", known.principal_of_key)
     throttle._counts.clear()
 
 

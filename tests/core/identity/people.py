@@ -14,8 +14,9 @@ import boto3
 
 from snapforge.aws import clients, tables
 from snapforge.aws.clients import client
-from snapforge.identity import schemas, service, store
-from snapforge.identity.service import Opened
+from snapforge.identity import schemas, store
+from snapforge.identity.service import accounts, keys, limits, sessions
+from snapforge.identity.service.sessions import Opened
 from snapforge.kit import clock
 from snapforge.kit.errors import Problem, RateLimited
 from snapforge.kit.permissions import Permission, Principal
@@ -36,7 +37,7 @@ class Somebody:
     @property
     def principal(self) -> Principal:
         """From the access token."""
-        return service.principal_of_session(self.opened.body.access_token)
+        return sessions.principal_of_session(self.opened.body.access_token)
 
 
 def fresh_address() -> str:
@@ -46,17 +47,17 @@ def fresh_address() -> str:
 
 def sign_up(email: str, password: str = PASSWORD, name: str = "Ada Lovelace") -> None:
     """Sign up."""
-    service.sign_up(schemas.SignUp(email=email, password=password, name=name))
+    accounts.sign_up(schemas.SignUp(email=email, password=password, name=name))
 
 
 def log_in(email: str, password: str = PASSWORD) -> Opened:
     """Open a session."""
-    return service.log_in(schemas.LogIn(email=email, password=password), address="203.0.113.7", user_agent="tests")
+    return sessions.log_in(schemas.LogIn(email=email, password=password), address="203.0.113.7", user_agent="tests")
 
 
 def verify(token: str) -> None:
     """Follow a link."""
-    service.verify_email(schemas.VerifyEmail(token=token))
+    accounts.verify_email(schemas.VerifyEmail(token=token))
 
 
 def unverified() -> Somebody:
@@ -102,7 +103,7 @@ def cookie_of(opened: Opened) -> dict[str, str]:
 
 def new_key(principal: Principal, **more: Any) -> schemas.ApiKeyCreated:
     """An API key."""
-    return service.create_api_key(principal, schemas.ApiKeyCreate(name="tests", scopes=[Permission.jobs_read], **more))
+    return keys.create_api_key(principal, schemas.ApiKeyCreate(name="tests", scopes=[Permission.jobs_read], **more))
 
 
 @contextmanager
@@ -134,7 +135,7 @@ def take_often(key: str, times: int, moment: datetime, start: float) -> int:
     with mock.patch.object(clock, "now", return_value=moment):
         for _ in range(times):
             with suppress(RateLimited):
-                service.principal_of_key(key)
+                keys.principal_of_key(key)
                 granted += 1
     return granted
 
@@ -146,7 +147,7 @@ def count_often(address: str, times: int, moment: datetime, start: float) -> int
     with mock.patch.object(clock, "now", return_value=moment):
         for _ in range(times):
             with suppress(RateLimited):
-                service.count_address("signup", address)
+                limits.count_address("signup", address)
                 granted += 1
     return granted
 
@@ -155,7 +156,7 @@ def refresh_once(cookies: dict[str, str], start: float) -> str:
     """In another process: refresh; the new cookie, or the error's name."""
     _at(start)
     try:
-        return service.refresh(cookies, OURS).cookie
+        return sessions.refresh(cookies, OURS).cookie
     except Problem as error:
         return type(error).__name__
 
@@ -186,12 +187,12 @@ def verify_once(token: str, start: float) -> str:
 
 def log_out_everywhere(principal: Principal) -> None:
     """In another process."""
-    service.log_out_all_devices(principal)
+    sessions.log_out_all_devices(principal)
 
 
 def log_out_here(cookies: dict[str, str]) -> str:
     """In another process: log out one session."""
-    return service.log_out(cookies, OURS)
+    return sessions.log_out(cookies, OURS)
 
 
 def forget_clients() -> None:

@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from snapforge.aws import secrets
-from snapforge.identity import access_tokens
-from snapforge.identity.access_tokens import Claims
+from snapforge.identity.service import access_tokens
+from snapforge.identity.service.access_tokens import Claims
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import Unauthenticated
 from snapforge.kit.permissions import OrgRole

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from snapforge.identity import schemas, service, store
+from snapforge.identity import schemas, store
 from snapforge.identity.errors import VerificationOver, WeakPassword, WrongCredentials
+from snapforge.identity.service import accounts, keys, sessions
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import NotFound, Unauthenticated
 from snapforge.kit.permissions import OrgRole, Permission
@@ -21,7 +22,7 @@ class TestSignUp:
     def test_an_account_with_a_personal_org(self, aws: Aws) -> None:
         """The user owns an org of their name, and can look around before verifying."""
         somebody = people.unverified()
-        me = service.me(somebody.principal)
+        me = accounts.me(somebody.principal)
         assert me.user is not None
         assert (me.user.email, me.user.email_verified) == (somebody.email, False)
         assert (me.org.personal, me.org.role, me.org.id) == (True, OrgRole.owner, somebody.opened.body.org_id)
@@ -99,7 +100,7 @@ class TestSignUp:
         for _ in range(4):
             people.sign_up(email)
         for _ in range(4):
-            service.resend_verification(schemas.ResendVerification(email=email))
+            accounts.resend_verification(schemas.ResendVerification(email=email))
         assert len(people.links(email)) == 5
 
     def test_eight_at_once_make_one_account(self, aws: Aws, race: Race) -> None:
@@ -130,7 +131,7 @@ class TestVerifyEmail:
         """No error for the user, no second event, for this link or an older one."""
         email = people.fresh_address()
         people.sign_up(email)
-        service.resend_verification(schemas.ResendVerification(email=email))
+        accounts.resend_verification(schemas.ResendVerification(email=email))
         for token in people.links(email) * 2:
             people.verify(token)
         assert [event["type"] for event in people.events(email)].count("user.signed_up") == 1
@@ -190,11 +191,11 @@ class TestVerifyEmail:
         people.verify(people.links(email)[1])
         service_time_passes()
         owner = people.log_in(email, "the owner's sentence")
-        me = service.me(service.principal_of_session(owner.body.access_token))
+        me = accounts.me(sessions.principal_of_session(owner.body.access_token))
         assert me.user is not None
         assert (me.user.name, me.org.name) == ("Owner", "Owner")
         with pytest.raises(Unauthenticated):
-            service.principal_of_session(stranger.body.access_token)
+            sessions.principal_of_session(stranger.body.access_token)
         with pytest.raises(WrongCredentials):
             people.log_in(email, "the stranger's sentence")
 
@@ -206,7 +207,7 @@ class TestResend:
     def test_an_unverified_user_gets_another_link(self, aws: Aws) -> None:
         """Both links work; the first one is not killed by impatience."""
         somebody = people.unverified()
-        service.resend_verification(schemas.ResendVerification(email=somebody.email))
+        accounts.resend_verification(schemas.ResendVerification(email=somebody.email))
         first, second = people.links(somebody.email)
         assert first != second
         people.verify(first)
@@ -215,7 +216,7 @@ class TestResend:
         """Unknown and verified addresses get no mail; the caller is told nothing."""
         somebody, nobody = people.verified(), people.fresh_address()
         for email in (somebody.email, nobody):
-            service.resend_verification(schemas.ResendVerification(email=email))
+            accounts.resend_verification(schemas.ResendVerification(email=email))
         assert len(people.links(somebody.email)) == 1
         assert people.events(nobody) == []
 
@@ -228,7 +229,7 @@ class TestMe:
         """User, org and role together."""
         principal = people.verified().principal
         with people.aws_calls() as calls:
-            service.me(principal)
+            accounts.me(principal)
         assert calls == ["BatchGetItem"]
 
     def test_a_user_who_is_gone_is_nobody(self, aws: Aws) -> None:
@@ -236,14 +237,14 @@ class TestMe:
         somebody = people.verified()
         store.User(pk=store.user_pk(somebody.opened.body.user_id), sk="profile").delete()
         with pytest.raises(Unauthenticated):
-            service.me(somebody.principal)
+            accounts.me(somebody.principal)
 
     @pytest.mark.part("ID-8")
     def test_a_key_has_an_org_but_no_user(self, aws: Aws) -> None:
         """And says which key it is."""
         key = people.new_key(people.verified().principal)
-        principal, _ = service.principal_of_key(key.key)
-        me = service.me(principal)
+        principal, _ = keys.principal_of_key(key.key)
+        me = accounts.me(principal)
         assert (me.user, me.key_id, me.org.role, me.permissions) == (None, key.id, None, [Permission.jobs_read])
 
 
@@ -254,16 +255,16 @@ class TestOwner:
     def test_the_owner_of_an_org(self, aws: Aws) -> None:
         """Address, name and language."""
         somebody = people.verified()
-        assert service.address_of_org_owner(somebody.principal.org_id) == (somebody.email, "Ada Lovelace", "en")
+        assert accounts.address_of_org_owner(somebody.principal.org_id) == (somebody.email, "Ada Lovelace", "en")
 
     def test_no_org(self, aws: Aws) -> None:
         """Is an error, not a mail to nobody."""
         with pytest.raises(NotFound):
-            service.address_of_org_owner(ids.new("org"))
+            accounts.address_of_org_owner(ids.new("org"))
 
 
 def service_time_passes() -> None:
     """Five seconds pass: what this process knew of standings is forgotten."""
-    from snapforge.identity import sessions
+    from snapforge.identity.service import sessions
 
     sessions._standings.clear()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from snapforge.identity import domain, keys, schemas, service, store
+from snapforge.identity import domain, schemas, store
 from snapforge.identity.errors import KeyNotFound, TooManyKeys
+from snapforge.identity.service import keys
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import NotFound, RateLimited, Unauthenticated
 from snapforge.kit.permissions import KEY_SCOPES, Permission, Principal
@@ -36,7 +37,7 @@ class TestCreate:
     def test_it_works_at_once_for_its_org_and_scopes(self, owner: Principal) -> None:
         """And for nothing else."""
         key = people.new_key(owner)
-        principal, _ = service.principal_of_key(key.key)
+        principal, _ = keys.principal_of_key(key.key)
         assert (principal.org_id, principal.key_id, principal.user_id) == (owner.org_id, key.id, None)
         assert principal.permissions == {Permission.jobs_read}
         assert not principal.test_mode
@@ -46,7 +47,7 @@ class TestCreate:
         """In its text and in its principal."""
         key = people.new_key(owner, mode="test")
         assert key.key.startswith("sf_test_")
-        assert service.principal_of_key(key.key)[0].test_mode
+        assert keys.principal_of_key(key.key)[0].test_mode
 
     def test_the_secret_is_stored_hashed(self, owner: Principal, aws: Aws) -> None:
         """The row and the event hold no secret."""
@@ -83,7 +84,7 @@ class TestCreate:
         """With 47 keys, eight requests at once make three; expired and revoked ones do not count."""
         principal = people.verified().principal
         dead = [people.new_key(principal), people.new_key(principal, expires_in_days=1)]
-        service.revoke_api_key(principal, dead[0].id)
+        keys.revoke_api_key(principal, dead[0].id)
         expired = store.OrgKey(pk=f"org#{principal.org_id}", sk=f"key#{dead[1].id}")
         expired.update(actions=[store.OrgKey.expires_at.set(clock.now() - timedelta(seconds=1))])
         with store.OrgKey.batch_write() as batch:
@@ -103,62 +104,62 @@ class TestUse:
         """Authenticates, counts and stamps the use: one call, whatever comes of it."""
         key = people.new_key(owner)
         with people.aws_calls() as calls:
-            service.principal_of_key(key.key)
+            keys.principal_of_key(key.key)
         assert calls == ["UpdateItem"]
         with people.aws_calls() as calls, pytest.raises(Unauthenticated):
-            service.principal_of_key(key.key[:-1] + ("a" if key.key[-1] != "a" else "b"))
+            keys.principal_of_key(key.key[:-1] + ("a" if key.key[-1] != "a" else "b"))
         assert calls == ["UpdateItem"]
 
     def test_it_stamps_the_last_use(self, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
         """A failed try with the wrong secret does not."""
         key = people.new_key(owner)
         frozen(monkeypatch)
-        service.principal_of_key(key.key)
+        keys.principal_of_key(key.key)
         used = clock.now()
         frozen(monkeypatch, 60)
         with pytest.raises(Unauthenticated):
-            service.principal_of_key(key.key[:-4] + "0000")
-        (listed,) = [one for one in service.list_api_keys(owner) if one.id == key.id]
+            keys.principal_of_key(key.key[:-4] + "0000")
+        (listed,) = [one for one in keys.list_api_keys(owner) if one.id == key.id]
         assert listed.last_used_at == used
 
     @pytest.mark.parametrize("text", ["sf_live_", "sf_live_x_y", "nonsense", "sf_live_" + "0" * 26 + "_" + "é" * 43])
     def test_nonsense_costs_no_call(self, aws: Aws, text: str) -> None:
         """It does not even look like a key."""
         with people.aws_calls() as calls, pytest.raises(Unauthenticated):
-            service.principal_of_key(text)
+            keys.principal_of_key(text)
         assert calls == []
 
     def test_an_unknown_key_makes_no_row(self, aws: Aws) -> None:
         """The condition fails where there is nothing."""
         key_id = ids.new("api_key")
         with pytest.raises(Unauthenticated):
-            service.principal_of_key(domain.new_key_text(key_id, test_mode=False))
+            keys.principal_of_key(domain.new_key_text(key_id, test_mode=False))
         assert store.key_details([key_id]) == {}
 
     def test_the_mode_is_part_of_the_secret(self, owner: Principal) -> None:
         """A live key cannot be used as a test key."""
         key = people.new_key(owner).key
         with pytest.raises(Unauthenticated):
-            service.principal_of_key(key.replace("sf_live_", "sf_test_"))
+            keys.principal_of_key(key.replace("sf_live_", "sf_test_"))
 
     def test_an_expired_key_is_dead(self, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
         """To the second, whether DynamoDB has deleted it or not."""
         key = people.new_key(owner, expires_in_days=1)
         frozen(monkeypatch, 86399)
-        assert service.principal_of_key(key.key)
+        assert keys.principal_of_key(key.key)
         frozen(monkeypatch, 86402 - 86399)
         with pytest.raises(Unauthenticated):
-            service.principal_of_key(key.key)
+            keys.principal_of_key(key.key)
 
     def test_a_dead_key_that_is_also_spent_is_401(self, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
         """Its rate is nobody's business any more."""
         key = people.new_key(owner)
         frozen(monkeypatch)
         for _ in range(domain.KEY_LIMIT.count):
-            service.principal_of_key(key.key)
-        service.revoke_api_key(owner, key.id)
+            keys.principal_of_key(key.key)
+        keys.revoke_api_key(owner, key.id)
         with pytest.raises(Unauthenticated):
-            service.principal_of_key(key.key)
+            keys.principal_of_key(key.key)
 
 
 @pytest.mark.part("ID-9")
@@ -169,30 +170,30 @@ class TestRate:
         """The headers count down; a refused request takes nothing; room comes back as requests leave the window."""
         key = people.new_key(owner).key
         frozen(monkeypatch)
-        left = [service.principal_of_key(key)[1].remaining for _ in range(60)]
+        left = [keys.principal_of_key(key)[1].remaining for _ in range(60)]
         assert left == list(range(59, -1, -1))
         frozen(monkeypatch, 5)
         for _ in range(3):
             with pytest.raises(RateLimited) as limited:
-                service.principal_of_key(key)
+                keys.principal_of_key(key)
         assert limited.value.headers["Retry-After"] == "5"
         assert limited.value.headers["RateLimit-Remaining"] == "0"
         frozen(monkeypatch, 5)
-        assert service.principal_of_key(key)[1].remaining == 59
+        assert keys.principal_of_key(key)[1].remaining == 59
 
     def test_the_window_slides(self, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
         """Thirty now and thirty in six seconds: after ten seconds there is room for thirty, not sixty."""
         key = people.new_key(owner).key
         frozen(monkeypatch)
         for _ in range(30):
-            service.principal_of_key(key)
+            keys.principal_of_key(key)
         frozen(monkeypatch, 6)
         for _ in range(30):
-            service.principal_of_key(key)
+            keys.principal_of_key(key)
         frozen(monkeypatch, 4)
-        assert [service.principal_of_key(key)[1].remaining for _ in range(30)] == list(range(29, -1, -1))
+        assert [keys.principal_of_key(key)[1].remaining for _ in range(30)] == list(range(29, -1, -1))
         with pytest.raises(RateLimited):
-            service.principal_of_key(key)
+            keys.principal_of_key(key)
 
     def test_exact_over_eight_processes(self, owner: Principal, race: Race) -> None:
         """8 times 15 requests at one moment: sixty are let in."""
@@ -206,13 +207,13 @@ class TestRate:
         wrong = key[:-4] + "0000"
         for _ in range(70):
             with pytest.raises(Unauthenticated):
-                service.principal_of_key(wrong)
-        assert service.principal_of_key(key)[1].remaining == 59
+                keys.principal_of_key(wrong)
+        assert keys.principal_of_key(key)[1].remaining == 59
 
     def test_the_row_costs_one_write_unit(self, owner: Principal, aws: Aws) -> None:
         """Key, ring and all stay below 1 KB (names, plus values as DynamoDB sizes them)."""
         key = people.new_key(owner)
-        service.principal_of_key(key.key)
+        keys.principal_of_key(key.key)
         item: dict[str, Any] = aws.client("dynamodb").get_item(
             TableName=people.TABLE, Key={"pk": {"S": f"key#{key.id}"}, "sk": {"S": "key"}}
         )["Item"]
@@ -236,9 +237,9 @@ class TestList:
         """Two calls, however many; revoked ones are gone."""
         principal = people.verified().principal
         made = [people.new_key(principal) for _ in range(3)]
-        service.revoke_api_key(principal, made[1].id)
+        keys.revoke_api_key(principal, made[1].id)
         with people.aws_calls() as calls:
-            listed = service.list_api_keys(principal)
+            listed = keys.list_api_keys(principal)
         assert calls == ["Query", "BatchGetItem"]
         assert [key.id for key in listed] == [made[0].id, made[2].id]
         assert all(not hasattr(key, "key") for key in listed)
@@ -246,12 +247,12 @@ class TestList:
 
     def test_none(self, aws: Aws) -> None:
         """An empty list."""
-        assert service.list_api_keys(people.verified().principal) == []
+        assert keys.list_api_keys(people.verified().principal) == []
 
     def test_another_orgs_are_not_there(self, owner: Principal) -> None:
         """Each sees its own."""
         key = people.new_key(owner)
-        assert key.id not in [one.id for one in service.list_api_keys(people.verified().principal)]
+        assert key.id not in [one.id for one in keys.list_api_keys(people.verified().principal)]
 
 
 class TestRevoke:
@@ -260,16 +261,16 @@ class TestRevoke:
     def test_it_dies_at_once(self, owner: Principal) -> None:
         """No cache stands between."""
         key = people.new_key(owner)
-        service.principal_of_key(key.key)
-        service.revoke_api_key(owner, key.id)
+        keys.principal_of_key(key.key)
+        keys.revoke_api_key(owner, key.id)
         with pytest.raises(Unauthenticated):
-            service.principal_of_key(key.key)
+            keys.principal_of_key(key.key)
 
     def test_twice_is_fine_and_tells_once(self, owner: Principal) -> None:
         """One event."""
         key = people.new_key(owner)
-        service.revoke_api_key(owner, key.id)
-        service.revoke_api_key(owner, key.id)
+        keys.revoke_api_key(owner, key.id)
+        keys.revoke_api_key(owner, key.id)
         assert [event["type"] for event in people.events(key.id)] == ["api_key.created", "api_key.revoked"]
 
     def test_two_at_once_tell_once(self, owner: Principal) -> None:
@@ -284,8 +285,8 @@ class TestRevoke:
         """And lives on."""
         key = people.new_key(owner)
         with pytest.raises(KeyNotFound):
-            service.revoke_api_key(people.verified().principal, key.id)
-        assert service.principal_of_key(key.key)
+            keys.revoke_api_key(people.verified().principal, key.id)
+        assert keys.principal_of_key(key.key)
 
     @pytest.mark.parametrize(
         "key_id", ["", "nonsense", "key_01JD4Z9K3M7Q8R5T2V6W0X1Y2Z", "org_01JD4Z9K3M7Q8R5T2V6W0X1Y2Z"]
@@ -293,4 +294,4 @@ class TestRevoke:
     def test_an_absent_one_is_not_found(self, owner: Principal, key_id: str) -> None:
         """The same error."""
         with pytest.raises(KeyNotFound):
-            service.revoke_api_key(owner, key_id)
+            keys.revoke_api_key(owner, key_id)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from snapforge.identity import domain, service
+from snapforge.identity import domain
+from snapforge.identity.service import limits
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import RateLimited
 from tests.core.identity import people
@@ -23,26 +24,26 @@ class TestCountAddress:
         moment, address = clock.now(), ids.new("event")
         monkeypatch.setattr(clock, "now", lambda: moment)
         limit = domain.COUNTED[action]
-        left = [service.count_address(action, address).remaining for _ in range(limit.count)]
+        left = [limits.count_address(action, address).remaining for _ in range(limit.count)]
         assert left == list(range(limit.count - 1, -1, -1))
         with pytest.raises(RateLimited) as limited:
-            service.count_address(action, address)
+            limits.count_address(action, address)
         assert 1 <= int(limited.value.headers["Retry-After"]) <= limit.seconds
-        assert service.count_address(action, ids.new("event")).remaining == limit.count - 1
+        assert limits.count_address(action, ids.new("event")).remaining == limit.count - 1
         monkeypatch.setattr(clock, "now", lambda: moment + timedelta(seconds=limit.seconds))
-        assert service.count_address(action, address).remaining == limit.count - 1
+        assert limits.count_address(action, address).remaining == limit.count - 1
 
     def test_actions_are_counted_apart(self, aws: Aws) -> None:
         """Logging in takes nothing from signing up."""
         address = ids.new("event")
-        service.count_address("login", address)
-        assert service.count_address("signup", address).remaining == domain.COUNTED["signup"].count - 1
+        limits.count_address("login", address)
+        assert limits.count_address("signup", address).remaining == domain.COUNTED["signup"].count - 1
 
     def test_one_call_and_a_row_that_goes_by_itself(self, aws: Aws) -> None:
         """One UpdateItem; its TTL lies after the window."""
         address = "198.51.100.77"
         with people.aws_calls() as calls:
-            service.count_address("login", address)
+            limits.count_address("login", address)
         assert calls == ["UpdateItem"]
         items = aws.client("dynamodb").query(
             TableName=people.TABLE,

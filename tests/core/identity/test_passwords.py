@@ -3,7 +3,7 @@
 import pytest
 from argon2 import PasswordHasher
 
-from snapforge.identity import passwords
+from snapforge.identity.service import passwords
 
 
 @pytest.mark.part("ID-1")

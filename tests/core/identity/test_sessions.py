@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 from argon2 import PasswordHasher
 
-from snapforge.identity import domain, passwords, service, sessions, store
+from snapforge.identity import domain, store
 from snapforge.identity.errors import ForeignOrigin, RefreshReused, SessionOver, WrongCredentials
-from snapforge.identity.service import Opened
+from snapforge.identity.service import passwords, sessions
+from snapforge.identity.service.sessions import Opened
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import Unauthenticated
 from tests.core.identity import people
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.part("ID-2")
 
 def refresh(opened: Opened) -> Opened:
     """Refresh with the cookie of an answer."""
-    return service.refresh(cookie_of(opened), OURS)
+    return sessions.refresh(cookie_of(opened), OURS)
 
 
 @pytest.fixture
@@ -135,15 +136,15 @@ class TestAccess:
         sessions._standings.clear()
         with people.aws_calls() as calls:
             for _ in range(20):
-                service.principal_of_session(somebody.opened.body.access_token)
+                sessions.principal_of_session(somebody.opened.body.access_token)
         assert [name for name in calls if name != "GetSecretValue"] == ["GetItem"]
         later.pass_(4.9)
         with people.aws_calls() as calls:
-            service.principal_of_session(somebody.opened.body.access_token)
+            sessions.principal_of_session(somebody.opened.body.access_token)
         assert calls == []
         later.pass_(5.1)
         with people.aws_calls() as calls:
-            service.principal_of_session(somebody.opened.body.access_token)
+            sessions.principal_of_session(somebody.opened.body.access_token)
         assert calls == ["GetItem"]
 
     def test_a_token_of_nobody(self, aws: Aws) -> None:
@@ -172,7 +173,7 @@ class TestRefresh:
         second = refresh(somebody.opened)
         third = refresh(second)
         assert len({somebody.opened.cookie, second.cookie, third.cookie}) == 3
-        principal = service.principal_of_session(third.body.access_token)
+        principal = sessions.principal_of_session(third.body.access_token)
         assert principal.session_id == somebody.principal.session_id
 
     def test_two_calls(self, aws: Aws) -> None:
@@ -200,7 +201,7 @@ class TestRefresh:
         with pytest.raises(SessionOver):
             refresh(second)
         with pytest.raises(Unauthenticated):
-            service.principal_of_session(second.body.access_token)
+            sessions.principal_of_session(second.body.access_token)
         events = people.events(somebody.opened.body.user_id)
         assert events[-1]["type"] == "session.reuse_detected"
 
@@ -222,7 +223,7 @@ class TestRefresh:
         refresh(second)
         with pytest.raises(RefreshReused):
             refresh(somebody.opened)
-        assert service.principal_of_session(other.body.access_token)
+        assert sessions.principal_of_session(other.body.access_token)
         assert refresh(other)
 
     def test_eight_at_once_get_one_successor(self, aws: Aws, race: Race) -> None:
@@ -231,7 +232,7 @@ class TestRefresh:
         cookies = race(people.refresh_once, cookie_of(somebody.opened))
         assert len(set(cookies)) == 1
         assert cookies[0].startswith("__Host-sf_refresh=usr_")
-        assert service.refresh({domain.REFRESH_COOKIE: cookies[0].split(";")[0].partition("=")[2]}, OURS)
+        assert sessions.refresh({domain.REFRESH_COOKIE: cookies[0].split(";")[0].partition("=")[2]}, OURS)
 
     def test_eight_reuses_at_once_end_it_once(self, aws: Aws, race: Race) -> None:
         """All are refused, one event tells of it."""
@@ -248,21 +249,21 @@ class TestRefresh:
         somebody = people.verified()
         stranger = domain.new_refresh_token(somebody.opened.body.user_id, str(somebody.principal.session_id))
         with pytest.raises(SessionOver):
-            service.refresh({domain.REFRESH_COOKIE: stranger.text}, OURS)
+            sessions.refresh({domain.REFRESH_COOKIE: stranger.text}, OURS)
         assert refresh(somebody.opened)
 
     @pytest.mark.parametrize("cookies", [{}, {domain.REFRESH_COOKIE: ""}, {domain.REFRESH_COOKIE: "x" * 200}])
     def test_no_cookie(self, aws: Aws, cookies: dict[str, str]) -> None:
         """No session, no call."""
         with people.aws_calls() as calls, pytest.raises(SessionOver):
-            service.refresh(cookies, OURS)
+            sessions.refresh(cookies, OURS)
         assert calls == []
 
     def test_an_unknown_session(self, aws: Aws) -> None:
         """Swept away long ago."""
         token = domain.new_refresh_token(ids.new("user"), ids.new("session"))
         with pytest.raises(SessionOver):
-            service.refresh({domain.REFRESH_COOKIE: token.text}, OURS)
+            sessions.refresh({domain.REFRESH_COOKIE: token.text}, OURS)
 
     def test_an_idle_session_expires(self, aws: Aws, later: Later) -> None:
         """Thirty days without a refresh, whether DynamoDB has deleted the row or not."""
@@ -276,9 +277,9 @@ class TestRefresh:
         somebody = people.verified()
         for headers in ({}, OURS | {"origin": "https://evil.example"}):
             with people.aws_calls() as calls, pytest.raises(ForeignOrigin):
-                service.refresh(cookie_of(somebody.opened), headers)
+                sessions.refresh(cookie_of(somebody.opened), headers)
             assert calls == []
-        assert service.refresh(cookie_of(somebody.opened), OURS | {"origin": "http://127.0.0.1:9"})
+        assert sessions.refresh(cookie_of(somebody.opened), OURS | {"origin": "http://127.0.0.1:9"})
 
 
 class TestLogOut:
@@ -289,12 +290,12 @@ class TestLogOut:
         somebody = people.verified()
         other = people.log_in(somebody.email)
         for _ in range(2):
-            assert "Max-Age=0" in service.log_out(cookie_of(somebody.opened), OURS)
+            assert "Max-Age=0" in sessions.log_out(cookie_of(somebody.opened), OURS)
         with pytest.raises(SessionOver):
             refresh(somebody.opened)
         with pytest.raises(Unauthenticated):
             somebody.principal  # noqa: B018
-        assert service.principal_of_session(other.body.access_token)
+        assert sessions.principal_of_session(other.body.access_token)
 
     def test_in_other_processes_within_five_seconds(
         self, aws: Aws, processes: ProcessPoolExecutor, later: Later
@@ -312,20 +313,20 @@ class TestLogOut:
         somebody = people.verified()
         other = people.log_in(somebody.email)
         principal = somebody.principal
-        assert service.principal_of_session(other.body.access_token)
+        assert sessions.principal_of_session(other.body.access_token)
         processes.submit(people.log_out_everywhere, principal).result()
         later.pass_(5)
         for opened in (somebody.opened, other):
             with pytest.raises(Unauthenticated):
-                service.principal_of_session(opened.body.access_token)
+                sessions.principal_of_session(opened.body.access_token)
             with pytest.raises(SessionOver):
                 refresh(opened)
-        assert service.principal_of_session(people.log_in(somebody.email).body.access_token)
+        assert sessions.principal_of_session(people.log_in(somebody.email).body.access_token)
 
     def test_all_devices_leaves_other_users(self, aws: Aws) -> None:
         """Of course."""
         somebody, other = people.verified(), people.verified()
-        service.log_out_all_devices(somebody.principal)
+        sessions.log_out_all_devices(somebody.principal)
         assert other.principal
         assert refresh(other.opened)
 
@@ -337,7 +338,7 @@ class TestLogOut:
 
         def read_then_log_out(user_id: str, session_id: str) -> object:
             rows = read(user_id, session_id)
-            service.log_out_all_devices(principal)
+            sessions.log_out_all_devices(principal)
             return rows
 
         monkeypatch.setattr(store, "session_rows", read_then_log_out)
@@ -352,7 +353,7 @@ class TestLogOut:
         def read_then_log_out(user_id: str, session_id: str) -> object:
             rows = read(user_id, session_id)
             if next(once, False):
-                service.log_out(cookie_of(somebody.opened), OURS)
+                sessions.log_out(cookie_of(somebody.opened), OURS)
             return rows
 
         monkeypatch.setattr(store, "session_rows", read_then_log_out)
@@ -365,21 +366,21 @@ class TestLogOut:
         stranger = domain.new_refresh_token(somebody.opened.body.user_id, str(somebody.principal.session_id))
         unknown = domain.new_refresh_token(ids.new("user"), ids.new("session"))
         for cookies in ({}, {domain.REFRESH_COOKIE: stranger.text}, {domain.REFRESH_COOKIE: unknown.text}):
-            assert "Max-Age=0" in service.log_out(cookies, OURS)
+            assert "Max-Age=0" in sessions.log_out(cookies, OURS)
         assert refresh(somebody.opened)
 
     def test_other_sites_cannot(self, aws: Aws) -> None:
         """Logging somebody out is an act, too."""
         with pytest.raises(ForeignOrigin):
-            service.log_out({}, {})
+            sessions.log_out({}, {})
 
     def test_the_list_of_ended_sessions_stays_short(self, aws: Aws, later: Later) -> None:
         """It forgets those whose access tokens have expired."""
         somebody = people.verified()
-        service.log_out(cookie_of(somebody.opened), OURS)
+        sessions.log_out(cookie_of(somebody.opened), OURS)
         user_id = somebody.opened.body.user_id
         later.pass_(700)
-        service.log_out(cookie_of(people.log_in(somebody.email)), OURS)
+        sessions.log_out(cookie_of(people.log_in(somebody.email)), OURS)
         standing = store.standing_of(user_id)
         assert standing is not None
         assert len(standing.ended) == 1
@@ -391,6 +392,6 @@ class TestLogOut:
         somebody = people.verified()
         others = [people.log_in(somebody.email) for _ in range(2)]
         for opened in (somebody.opened, others[0]):
-            service.log_out(cookie_of(opened), OURS)
+            sessions.log_out(cookie_of(opened), OURS)
         with pytest.raises(Unauthenticated):
-            service.principal_of_session(others[1].body.access_token)
+            sessions.principal_of_session(others[1].body.access_token)

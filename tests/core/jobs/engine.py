@@ -17,14 +17,13 @@ from unittest import mock
 
 from snapforge.aws import clients, outbox, s3, states, tables
 from snapforge.aws.idempotency import IdempotencyKey
-from snapforge.billing import service as billing
+from snapforge.billing.service import audits, ledger
 from snapforge.contracts.reports import REPORT
 from snapforge.contracts.results import Result, ResultFile, Usage
 from snapforge.contracts.tickets import Ticket
-from snapforge.jobs import attempts, schemas, store
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain import places
-from snapforge.jobs.workflow import (
+from snapforge.jobs import schemas, store
+from snapforge.jobs.domain import locations
+from snapforge.jobs.domain.workflow import (
     ClassifyAnswer,
     ClassifyCall,
     DispatchCall,
@@ -34,6 +33,8 @@ from snapforge.jobs.workflow import (
     SettleCall,
     execution_name,
 )
+from snapforge.jobs.service.runs import attempts, dispatch, publishing, reports, settlement, steps
+from snapforge.jobs.service.submission import submit
 from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Permission, Principal
 from tests.core.jobs.captures import capture
@@ -161,18 +162,18 @@ class Engine:
         """A fresh org with credits."""
         org_id = ids.new("org")
         if credits:
-            billing.grant(org_id, credits=credits, kind="admin", key=f"test:{org_id}", memo="test")
+            ledger.grant(org_id, credits=credits, kind="admin", key=f"test:{org_id}", memo="test")
         return Principal(org_id=org_id, permissions=frozenset(Permission), user_id=ids.new("user"))
 
     def order(self, who: Principal, key: str = "", **more: Any) -> schemas.Job:
         """Create an image job."""
         order = schemas.ImageCreate.model_validate({"kind": "image", "prompt": "a kingfisher", "count": 2} | more)
-        return jobs.create_job(who, order, idempotency_key(who, key or ids.new("event")))
+        return submit.create_job(who, order, idempotency_key(who, key or ids.new("event")))
 
     def order_scene(self, who: Principal, **more: Any) -> schemas.Job:
         """Create a scene job of 24 photos."""
         order = schemas.SceneCreate.model_validate({"kind": "scene", "capture_id": capture(who)} | more)
-        return jobs.create_job(who, order, idempotency_key(who, ids.new("event")))
+        return submit.create_job(who, order, idempotency_key(who, ids.new("event")))
 
     def row(self, who: Principal, job: schemas.Job) -> store.JobRow:
         """The job's row."""
@@ -200,12 +201,12 @@ class Engine:
 
     def dispatch(self, who: Principal, job: schemas.Job, token: str, attempt: int = 1, run: int = 1) -> None:
         """The step, and the attempt's Batch id."""
-        jobs.dispatch(DispatchCall(org_id=who.org_id, job_id=job.id, run=run, attempt=attempt, task_token=token))
+        dispatch.dispatch(DispatchCall(org_id=who.org_id, job_id=job.id, run=run, attempt=attempt, task_token=token))
 
     def tickets(self, job: schemas.Job, attempt: int = 1) -> list[tuple[str, Ticket, str]]:
         """(queue, ticket, message group) of all tickets that were sent for an attempt, taken off their queues."""
         sqs = self.aws.client("sqs")
-        for queue in places.QUEUES:
+        for queue in locations.QUEUES:
             url = self.aws.queue_url(queue)
             while messages := sqs.receive_message(
                 QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
@@ -249,7 +250,7 @@ class Engine:
     def report(self, job: schemas.Job, batch_id: str, *, run: int = 1, attempt: int = 1, **more: Any) -> None:
         """Any report, as on_report gets it."""
         common = {"job_id": job.id, "run": run, "attempt": attempt, "batch_job_id": batch_id}
-        jobs.take_report(REPORT.validate_python(common | {"at": clock.now()} | more))
+        reports.take_report(REPORT.validate_python(common | {"at": clock.now()} | more))
 
     def failed(self, job: schemas.Job, batch_id: str, category: str, *, run: int = 1, attempt: int = 1) -> None:
         """A report of failure."""
@@ -309,7 +310,9 @@ class Engine:
         self, who: Principal, job: schemas.Job, outcome: Outcome, *, run: int = 1, attempt: int = 1
     ) -> SettleAnswer:
         """The step."""
-        return jobs.settle(SettleCall(org_id=who.org_id, job_id=job.id, run=run, attempt=attempt, outcome=outcome))
+        return settlement.settle(
+            SettleCall(org_id=who.org_id, job_id=job.id, run=run, attempt=attempt, outcome=outcome)
+        )
 
     def classify(
         self,
@@ -322,7 +325,7 @@ class Engine:
         error: str = "",
     ) -> ClassifyAnswer:
         """The step."""
-        return jobs.classify(
+        return steps.classify(
             ClassifyCall(
                 org_id=who.org_id, job_id=job.id, run=run, attempt=attempt, outcome=outcome, error=error or None
             )
@@ -331,7 +334,7 @@ class Engine:
     def batch_event(self, batch_id: str) -> None:
         """The state change of a Batch job, as on_batch_state gets it."""
         detail = self.batch.jobs[batch_id]
-        jobs.take_batch_state(detail["jobId"], detail.get("jobName", ""))
+        reports.take_batch_state(detail["jobId"], detail.get("jobName", ""))
 
     def news(self, who: Principal) -> list[str]:
         """The types of the org's news that wait in the outbox, oldest first."""
@@ -345,7 +348,7 @@ class Engine:
                 "sk": {"S": "outbox"},
                 "event": {"S": json.dumps(event)},
             }
-            outbox.publish_row("jobs", image, jobs.publish)
+            outbox.publish_row("jobs", image, publishing.publish)
 
     def _waiting(self, who: Principal) -> Iterator[dict[str, Any]]:
         for shard in range(outbox.SHARDS):
@@ -409,6 +412,6 @@ def running(aws: Aws) -> Iterator[Engine]:
 
 def exact(who: Principal, *, available: int) -> None:
     """Nothing is held, and the ledger has no fault."""
-    balance = billing.balance(who.org_id)
+    balance = ledger.balance(who.org_id)
     assert (balance.available, balance.held) == (available, 0)
-    assert billing.audit(who.org_id) == []
+    assert audits.audit(who.org_id) == []

@@ -7,11 +7,12 @@ from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
 from snapforge.aws.idempotency import Replay
-from snapforge.billing import service as billing
 from snapforge.billing.errors import InsufficientCredits
+from snapforge.billing.service import ledger
 from snapforge.jobs import errors, schemas
-from snapforge.jobs import service as jobs
-from snapforge.jobs.workflow import Outcome, SettleCall
+from snapforge.jobs.domain.workflow import Outcome, SettleCall
+from snapforge.jobs.service.runs import settlement
+from snapforge.jobs.service.submission import submit
 from snapforge.kit.errors import Unavailable
 from snapforge.kit.permissions import Permission, Principal
 from tests.core.jobs.engine import idempotency_key
@@ -47,7 +48,7 @@ def person(org_id: str) -> Principal:
 def race(number: int, track: Track, start: Barrier, told: "Queue[Told]") -> None:
     """Run all races with the others; each begins when everybody is there."""
     seen = Told()
-    billing.balance(track.one_key)  # the client is made before the start
+    ledger.balance(track.one_key)  # the client is made before the start
 
     start.wait(60)
     seen.same_key = _create(track.one_key, "one-key-for-all")
@@ -68,7 +69,7 @@ def race(number: int, track: Track, start: Barrier, told: "Queue[Told]") -> None
 def _create(org_id: str, key: str) -> str:
     order = schemas.ImageCreate(kind="image", prompt="a kingfisher", count=2)
     try:
-        return _patiently(lambda: jobs.create_job(person(org_id), order, idempotency_key(person(org_id), key))).id
+        return _patiently(lambda: submit.create_job(person(org_id), order, idempotency_key(person(org_id), key))).id
     except Replay as replay:
         return schemas.Job.model_validate_json(replay.body).id
 
@@ -77,13 +78,13 @@ def _end(number: int, org_id: str, job_id: str, result_uri: str) -> str:
     """Even ones settle the job, odd ones cancel it."""
     if number % 2:
         try:
-            return _patiently(lambda: jobs.cancel_job(person(org_id), job_id)).state.value
+            return _patiently(lambda: settlement.cancel_job(person(org_id), job_id)).state.value
         except errors.JobAlreadyEnded:
             return "succeeded"
     call = SettleCall(
         org_id=org_id, job_id=job_id, run=1, attempt=1, outcome=Outcome(outcome="done", result_uri=result_uri)
     )
-    return _patiently(lambda: jobs.settle(call)).state
+    return _patiently(lambda: settlement.settle(call)).state
 
 
 def _patiently(deed: Callable[[], T]) -> T:

@@ -7,10 +7,11 @@ import pytest
 from snapforge.aws import batch, s3
 from snapforge.contracts.manifest import ImageWork, Manifest, SceneWork
 from snapforge.contracts.tickets import BEAT, CANCELED
-from snapforge.jobs import attempts, schemas, store, sweeping
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain import places, shares
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs import schemas, store
+from snapforge.jobs.domain import locations, shares
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import attempts, reconciler, reports, settlement
 from snapforge.kit import clock
 from tests.core.jobs.engine import Engine, Made, exact
 
@@ -94,7 +95,7 @@ class TestToBatch:
     def test_a_canceled_job_is_not_dispatched(self, engine: Engine, scene: Made) -> None:
         who, job = scene
         token = engine.start(who, job)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         engine.dispatch(who, job, token)
         assert engine.batch.of(job.id) == []
         assert engine.heard(job) == GONE
@@ -176,7 +177,7 @@ class TestToWarmWorkers:
         heard = engine.heard(job)
         assert heard is not None
         engine.settle(who, job, heard)
-        receipt = jobs.get_job(who, job.id).receipt
+        receipt = queries.get_job(who, job.id).receipt
         assert receipt is not None
         assert (receipt.priority, receipt.charged) == (priority, credits)
         exact(who, available=100 - credits)
@@ -202,7 +203,7 @@ class TestToWarmWorkers:
         assert len(engine.tickets(job)) == 2
         worker = engine.claim(job)
         engine.progress(job, "another-worker", 90)
-        assert jobs.get_job(who, job.id).progress.percent == 10
+        assert queries.get_job(who, job.id).progress.percent == 10
         engine.done(job, worker)
         assert engine.heard(job) is not None
 
@@ -214,16 +215,16 @@ class TestToWarmWorkers:
         row = attempt_of(job)
         row.sent_at = None
         row.save()
-        assert sweeping.reconcile(engine.row(who, job)) == "leave"
+        assert reconciler.reconcile(engine.row(who, job)) == "leave"
         later = clock.now() + timedelta(minutes=3)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert sweeping.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "tell"
         assert engine.classify(who, job, engine.heard(job)).next == "retry"
 
     def test_a_canceled_job_is_not_dispatched(self, engine: Engine, made: Made) -> None:
         who, job = made
         token = engine.start(who, job)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         engine.dispatch(who, job, token)
         assert engine.tickets(job) == []
         assert engine.heard(job) == GONE
@@ -239,9 +240,9 @@ class TestPlaces:
         assert is_in("images-standard", job)
         worker = engine.claim(job)
         assert not is_in("images-standard", job)
-        assert is_in(places.worker(worker), job)
+        assert is_in(locations.worker(worker), job)
         engine.done(job, worker)
-        assert not is_in(places.worker(worker), job)
+        assert not is_in(locations.worker(worker), job)
 
     def test_a_job_that_waits_knows_its_position_and_when_its_turn_comes(self, engine: Engine) -> None:
         """At its own priority; those that were begun or canceled count no more."""
@@ -250,25 +251,25 @@ class TestPlaces:
         made = [engine.order(who, priority="bulk", count=16) for _ in range(3)]
         for job in made:
             engine.dispatch(who, job, engine.start(who, job))
-        seen = [jobs.get_job(who, job.id).progress for job in made]
+        seen = [queries.get_job(who, job.id).progress for job in made]
         assert [one.queue_position for one in seen] == [before + 1, before + 2, before + 3]
         assert seen[2].eta_seconds is not None
         assert seen[2].eta_seconds > made[2].predicted_seconds
         engine.claim(made[0])
-        jobs.cancel_job(who, made[1].id)
+        settlement.cancel_job(who, made[1].id)
         engine.publish(who)
-        assert jobs.get_job(who, made[2].id).progress.queue_position == before + 1
-        assert jobs.get_job(who, made[0].id).progress.queue_position is None
-        assert jobs.get_job(who, made[1].id).progress.queue_position is None
+        assert queries.get_job(who, made[2].id).progress.queue_position == before + 1
+        assert queries.get_job(who, made[0].id).progress.queue_position is None
+        assert queries.get_job(who, made[1].id).progress.queue_position is None
 
     def test_a_second_attempt_stands_where_it_came_in(self, engine: Engine, made: Made) -> None:
         who, job = made
         worker = engine.working(who, job)
         engine.failed(job, worker, "transient")
         engine.classify(who, job, engine.heard(job))
-        assert jobs.get_job(who, job.id).progress.queue_position is None
+        assert queries.get_job(who, job.id).progress.queue_position is None
         engine.dispatch(who, job, "token", attempt=2)
-        position = jobs.get_job(who, job.id).progress.queue_position
+        position = queries.get_job(who, job.id).progress.queue_position
         assert position == len(store.in_place("images-standard", most=500))
 
 
@@ -296,7 +297,7 @@ class TestEndsOfWorkers:
         who, job = made
         worker = engine.working(who, job)
         engine.batch.end(worker, "FAILED", 70)
-        assert sweeping.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "tell"
         assert engine.classify(who, job, engine.heard(job)).next == "retry"
 
     def test_a_claim_whose_owner_fell_silent_is_lost_though_its_batch_job_runs(
@@ -325,7 +326,7 @@ class TestEndsOfWorkers:
         row = engine.row(who, job)
         row.deadline = row.deadline_at = clock.now() - timedelta(seconds=1)
         row.save()
-        assert sweeping.reconcile(row) == "fail_deadline"
+        assert reconciler.reconcile(row) == "fail_deadline"
         engine.publish(who)
         assert engine.batch.jobs[worker]["terminated"]
         exact(who, available=100)
@@ -338,12 +339,12 @@ class TestCancel:
     ) -> None:
         who, job = made
         worker = engine.working(who, job)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         engine.publish(who)
         assert s3.exists(prefix(job) + CANCELED)
         assert engine.batch.jobs[worker]["status"] == "RUNNING"
         assert engine.heard(job) == GONE
-        assert not is_in(places.worker(worker), job)
+        assert not is_in(locations.worker(worker), job)
         exact(who, available=100)
 
     def test_an_attempt_that_another_one_follows_is_told_too(self, engine: Engine, made: Made) -> None:
@@ -364,13 +365,13 @@ class TestDeadTickets:
             engine.dispatch(who, job, "token", attempt=attempt)
             ((_, ticket, _),) = engine.tickets(job, attempt)
             for _ in range(2):
-                jobs.take_dead_ticket(ticket)
+                reports.take_dead_ticket(ticket)
             outcome = attempt_of(job, attempt).outcome
             assert outcome is not None
             answer = engine.classify(who, job, outcome, attempt=attempt)
             assert answer.next == ("retry" if attempt < 3 else "settle")
         engine.settle(who, job, answer.outcome, attempt=3)
-        failure = jobs.get_job(who, job.id).failure
+        failure = queries.get_job(who, job.id).failure
         assert failure is not None
         assert (failure.code, failure.charged, failure.retryable) == ("ticket_undelivered", 0, True)
         exact(who, available=100)
@@ -379,10 +380,10 @@ class TestDeadTickets:
         who, job = made
         worker = engine.working(who, job)
         ((_, ticket, _),) = engine.tickets(job)
-        jobs.take_dead_ticket(ticket)
+        reports.take_dead_ticket(ticket)
         assert attempt_of(job).outcome is None
         engine.done(job, worker)
-        jobs.take_dead_ticket(ticket)
+        reports.take_dead_ticket(ticket)
         heard = engine.heard(job)
         assert heard is not None
         assert heard.outcome == "done"

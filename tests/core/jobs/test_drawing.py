@@ -16,10 +16,9 @@ from snapforge.contracts.manifest import ImageWork, Manifest
 from snapforge.contracts.reports import REPORT, Done, Failed, FailureCategory, Progress
 from snapforge.contracts.results import Result
 from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM, LOST_SECONDS, Ticket
-from snapforge.jobs import drawing
-from snapforge.jobs import service as jobs
 from snapforge.jobs.domain import receipts
-from snapforge.jobs.drawing import claims
+from snapforge.jobs.service.fleet import provider_jobs
+from snapforge.jobs.service.fleet.provider_jobs import claims
 from snapforge.kit import clock, ids
 from snapforge.providers import calls
 from tests.support.aws import Aws
@@ -68,7 +67,7 @@ class House:
 
     def draw(self, seconds: float = 60.0) -> None:
         """The function's deed."""
-        jobs.draw_ticket(self.ticket, message_id=self.message_id, seconds=seconds)
+        provider_jobs.draw_ticket(self.ticket, message_id=self.message_id, seconds=seconds)
 
     def told(self) -> list[Progress | Done | Failed]:
         """All reports of it so far."""
@@ -218,7 +217,7 @@ class TestFailures:
     def test_a_provider_that_hangs_is_told_before_the_functions_time_is_over(self, make: Any, served: Served) -> None:
         house = make("together", count=1)
         served.next("hang")
-        house.draw(seconds=drawing.RESERVE_SECONDS + 0.3)
+        house.draw(seconds=provider_jobs.RESERVE_SECONDS + 0.3)
         failed = house.told()[-1]
         assert isinstance(failed, Failed)
         assert failed.code == "provider_timeout"
@@ -276,7 +275,7 @@ class TestDeliveredAgain:
     ) -> None:
         """What was asked for cannot be called back: its answer is not kept, and its price is told."""
         monkeypatch.setattr(claims, "LOOK_SECONDS", 0.01)
-        monkeypatch.setattr("snapforge.jobs.drawing.gallery.AT_ONCE", 1)
+        monkeypatch.setattr("snapforge.jobs.service.fleet.provider_jobs.gallery.AT_ONCE", 1)
         house = make(count=16)
         original = calls.ask
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from snapforge.assets import service as assets
+from snapforge.assets.service import gallery
 from snapforge.aws import s3
-from snapforge.jobs import attempts, errors
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain.life import State
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs import errors
+from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import attempts, settlement
 from snapforge.kit import ids
 from tests.core.jobs.engine import Engine, Made, exact
 
@@ -23,7 +24,7 @@ class TestSettle:
         heard = engine.heard(job)
         assert heard is not None
         engine.settle(who, job, heard)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.price.charged, seen.price.released, seen.price.held) == (2, 0, 0)
         assert seen.results is not None
         assert [file.role for file in seen.results.files] == ["picture", "picture"]
@@ -32,7 +33,7 @@ class TestSettle:
         assert seen.results.notes == ["A stand-in drew noise."]
         assert seen.receipt is not None
         assert (seen.receipt.gpu_seconds, seen.receipt.cost_micro_usd, seen.receipt.instances) == (12.5, 0, ["local"])
-        assert {asset.id for asset in assets.list_job_assets(who.org_id, job.id)} == {
+        assert {asset.id for asset in gallery.list_job_assets(who.org_id, job.id)} == {
             file.asset_id for file in seen.results.files
         }
         assert engine.news(who) == ["job.submitted", "job.succeeded"]
@@ -45,7 +46,7 @@ class TestSettle:
         heard = engine.heard(job)
         assert heard is not None
         engine.settle(who, job, heard)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.price.charged, seen.price.released) == (1, 1)
         exact(who, available=99)
 
@@ -54,7 +55,7 @@ class TestSettle:
         engine.working(who, job)
         prefix = attempts.prefix_uri(job.id, 1, 1)
         assert engine.settle(who, job, Outcome(outcome="done", result_uri=prefix + "result.json")).state == "failed"
-        failure = jobs.get_job(who, job.id).failure
+        failure = queries.get_job(who, job.id).failure
         assert failure is not None
         assert (failure.code, failure.category) == ("result_unreadable", "bug")
         exact(who, available=100)
@@ -68,7 +69,7 @@ class TestSettle:
             if body is not None:
                 s3.put(uri, body, "application/json")
             engine.settle(who, job, Outcome(outcome="done", result_uri=uri))
-            failure = jobs.get_job(who, job.id).failure
+            failure = queries.get_job(who, job.id).failure
             assert failure is not None
             assert failure.code == code
         exact(who, available=100)
@@ -88,7 +89,7 @@ class TestSettle:
         )
         answer = engine.classify(who, job, engine.heard(job))
         engine.settle(who, job, answer.outcome)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.state, seen.price.charged) == (State.failed, 0)
         assert seen.results is not None
         assert len(seen.results.files) == 1
@@ -107,7 +108,7 @@ class TestCancel:
     def test_a_canceled_job_is_free_and_its_work_is_stopped_by_the_news(self, engine: Engine, scene: Made) -> None:
         who, job = scene
         batch_id = engine.working(who, job)
-        canceled = jobs.cancel_job(who, job.id)
+        canceled = settlement.cancel_job(who, job.id)
         assert (canceled.state, canceled.price.charged, canceled.price.released) == (State.canceled, 0, 20)
         exact(who, available=100)
         engine.publish(who)
@@ -117,7 +118,7 @@ class TestCancel:
 
     def test_a_second_cancel_changes_nothing(self, engine: Engine, made: Made) -> None:
         who, job = made
-        first, second = jobs.cancel_job(who, job.id), jobs.cancel_job(who, job.id)
+        first, second = settlement.cancel_job(who, job.id), settlement.cancel_job(who, job.id)
         assert first.ended_at == second.ended_at
         assert engine.news(who) == ["job.submitted", "job.canceled"]
 
@@ -129,7 +130,7 @@ class TestCancel:
         assert heard is not None
         engine.settle(who, job, heard)
         with pytest.raises(errors.JobAlreadyEnded) as refused:
-            jobs.cancel_job(who, job.id)
+            settlement.cancel_job(who, job.id)
         assert refused.value.charged == 2
 
     def test_a_job_that_was_canceled_while_it_was_handed_over_is_stopped(
@@ -140,7 +141,7 @@ class TestCancel:
 
         def canceled_meanwhile(path: str, body: dict[str, object]) -> dict[str, object]:
             if path == "/v1/submitjob":
-                jobs.cancel_job(who, job.id)
+                settlement.cancel_job(who, job.id)
                 attempts.stop_work(job.id, 1)
             return real(path, body)
 

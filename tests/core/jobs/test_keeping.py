@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from snapforge.aws import batch
-from snapforge.jobs import decisions, keeping, schemas, store
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain import places
+from snapforge.jobs import decisions, schemas, store
+from snapforge.jobs.domain import locations
 from snapforge.jobs.domain.fleet import Policy, Waiting, Workers, is_milestone, seconds_to_begin, to_start
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service.fleet import autoscaling
 from snapforge.kit import clock
 from tests.core.jobs.engine import Engine
 
@@ -24,7 +24,7 @@ class TestKeeper:
     @pytest.fixture(autouse=True)
     def empty(self, engine: Engine) -> None:
         """Nothing waits, nobody works, nothing was decided."""
-        for place in places.QUEUES:
+        for place in locations.QUEUES:
             for row in store.in_place(place, most=500):
                 found = store.find_attempt(row.pk.removeprefix("job#"), *map(int, row.sk.split("#")[1:]))
                 if found is not None:
@@ -49,7 +49,7 @@ class TestKeeper:
         return made
 
     def test_without_tickets_nobody_is_started(self, engine: Engine) -> None:
-        assert jobs.keep_workers() == 0
+        assert autoscaling.keep_workers() == 0
         assert self.workers(engine) == []
 
     def test_the_first_ticket_starts_a_worker_at_once_and_the_next_ones_do_not(self, engine: Engine) -> None:
@@ -64,7 +64,7 @@ class TestKeeper:
         """Its list lags behind: what was just submitted is asked for by its id."""
         monkeypatch.setattr(batch, "unfinished", lambda queue: {})
         self.wait(engine, 2)
-        assert jobs.keep_workers() == 0
+        assert autoscaling.keep_workers() == 0
         assert len(self.workers(engine)) == 1
 
     def test_of_two_that_decide_at_once_one_looks_again(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,23 +78,23 @@ class TestKeeper:
             row = real()
             if not raced:
                 raced.append(True)
-                keeping.keep_workers()
+                autoscaling.keep_workers()
             return row
 
         monkeypatch.setattr(decisions, "last", read)
-        assert jobs.keep_workers() == 0
+        assert autoscaling.keep_workers() == 0
         assert len(self.workers(engine)) == 1
 
     def test_a_worker_that_has_ended_is_replaced_while_tickets_wait(
         self, engine: Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(keeping, "PAUSE", timedelta())
+        monkeypatch.setattr(autoscaling, "PAUSE", timedelta())
         self.wait(engine, 1)
         (batch_id,) = [
             name for name, job in engine.batch.jobs.items() if job["status"] == "RUNNABLE" and "asked" in job
         ][-1:]
         engine.batch.end(batch_id, "FAILED", 1)
-        assert jobs.keep_workers(after_end=True) == 1
+        assert autoscaling.keep_workers(after_end=True) == 1
         assert len(self.workers(engine)) == 1
 
     def test_the_age_of_the_oldest_ticket_brings_one_more(
@@ -104,13 +104,13 @@ class TestKeeper:
         for job in engine.batch.jobs.values():
             if job["jobName"] == "image-worker" and job["status"] == "RUNNABLE":
                 job["status"] = "RUNNING"
-        assert jobs.keep_workers() == 0
-        assert not keeping.is_cold()
+        assert autoscaling.keep_workers() == 0
+        assert not autoscaling.is_cold()
         later = clock.now() + timedelta(seconds=181)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert jobs.keep_workers() == 1
+        assert autoscaling.keep_workers() == 1
         assert sorted(self.workers(engine)) == ["RUNNABLE", "RUNNING"]
-        assert jobs.keep_workers() == 0
+        assert autoscaling.keep_workers() == 0
 
 
 @pytest.mark.part("JOB-6")

@@ -6,16 +6,11 @@ from typing import Any
 import pytest
 
 from snapforge.contracts.reports import FailureCategory
-from snapforge.jobs.domain import deadlines, failures, life, pictures, progress, shares
-from snapforge.jobs.domain.life import IllegalMoveError, Life, State
-from snapforge.jobs.domain.orders import (
-    ImageOrder,
-    ImageParameters,
-    Preset,
-    SceneParameters,
-)
+from snapforge.jobs.domain import deadlines, failures, lifecycle, pictures, progress, shares
+from snapforge.jobs.domain.lifecycle import IllegalMoveError, Life, State
+from snapforge.jobs.domain.observed_state import Execution, Truth, Work, decide
 from snapforge.jobs.domain.progress import Told
-from snapforge.jobs.domain.truth import Execution, Truth, Work, decide
+from snapforge.jobs.domain.requests import ImageOrder, ImageParameters, Preset, SceneParameters
 
 NOW = datetime(2026, 11, 21, 2, 20, tzinfo=UTC)
 CAPTURE = "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"
@@ -37,32 +32,32 @@ def drawn(**more: Any) -> ImageParameters:
 @pytest.mark.part("JOB-1")
 class TestLife:
     def test_a_job_runs_and_ends_once(self) -> None:
-        running = life.begin(Life())
+        running = lifecycle.begin(Life())
         assert running.state is State.running
-        for end in life.FINAL:
-            ended = life.end(running, end)
+        for end in lifecycle.FINAL:
+            ended = lifecycle.end(running, end)
             assert ended.final
-            for again in life.FINAL:
+            for again in lifecycle.FINAL:
                 with pytest.raises(IllegalMoveError):
-                    life.end(ended, again)
+                    lifecycle.end(ended, again)
             with pytest.raises(IllegalMoveError):
-                life.begin(ended)
+                lifecycle.begin(ended)
             with pytest.raises(IllegalMoveError):
-                life.fail_attempt(ended, Transient)
+                lifecycle.fail_attempt(ended, Transient)
             with pytest.raises(IllegalMoveError):
-                life.recover(ended)
+                lifecycle.recover(ended)
 
     def test_running_is_no_end(self) -> None:
         with pytest.raises(IllegalMoveError):
-            life.end(Life(), State.running)
+            lifecycle.end(Life(), State.running)
 
     def test_only_failed_and_canceled_jobs_begin_a_new_run(self) -> None:
         tired = Life(attempt=3, reduced=True, failed=(Transient,), recovery=2)
         for state in (State.failed, State.canceled):
-            assert life.restart(life.end(tired, state)) == Life(run=2)
+            assert lifecycle.restart(lifecycle.end(tired, state)) == Life(run=2)
         for state in (State.queued, State.running, State.succeeded):
             with pytest.raises(IllegalMoveError):
-                life.restart(Life(state=state))
+                lifecycle.restart(Life(state=state))
 
     def test_only_the_current_attempt_of_an_unfinished_run_counts(self) -> None:
         assert Life().awaits(1, 1)
@@ -72,37 +67,37 @@ class TestLife:
 
     def test_a_lost_execution_is_replaced_a_few_times(self) -> None:
         living: Life | None = Life()
-        for count in range(life.MAX_RECOVERIES):
+        for count in range(lifecycle.MAX_RECOVERIES):
             assert living is not None
             assert living.recovery == count
-            living = life.recover(living)
+            living = lifecycle.recover(living)
         assert living is not None
-        assert life.recover(living) is None
+        assert lifecycle.recover(living) is None
 
 
 @pytest.mark.part("JOB-4")
 class TestRetries:
     def test_transient_failures_use_up_three_attempts_with_growing_waits(self) -> None:
-        living, first = life.fail_attempt(Life(), Transient)
-        living, second = life.fail_attempt(living, Transient)
+        living, first = lifecycle.fail_attempt(Life(), Transient)
+        living, second = lifecycle.fail_attempt(living, Transient)
         assert first is not None
         assert second is not None
         assert first.wait_seconds < second.wait_seconds
         assert living.attempt == 3
-        assert life.fail_attempt(living, Transient) == (living, None)
+        assert lifecycle.fail_attempt(living, Transient) == (living, None)
 
     def test_out_of_memory_is_tried_once_more_and_smaller(self) -> None:
-        living, again = life.fail_attempt(Life(), OutOfMemory)
+        living, again = lifecycle.fail_attempt(Life(), OutOfMemory)
         assert again is not None
         assert living.reduced
-        assert life.fail_attempt(living, OutOfMemory)[1] is None
-        after, again = life.fail_attempt(living, Transient)
+        assert lifecycle.fail_attempt(living, OutOfMemory)[1] is None
+        after, again = lifecycle.fail_attempt(living, Transient)
         assert again is not None
         assert after.reduced
 
     @pytest.mark.parametrize("category", sorted(set(FailureCategory) - failures.RETRIED))
     def test_all_else_would_end_the_same_way(self, category: FailureCategory) -> None:
-        assert life.fail_attempt(Life(), category) == (Life(), None)
+        assert lifecycle.fail_attempt(Life(), category) == (Life(), None)
 
     def test_waits_have_a_cap(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(failures, "MAX_ATTEMPTS", 100)

@@ -19,13 +19,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from snapforge.billing import service as billing
+from snapforge.billing.service import audits, ledger
 from snapforge.contracts.reports import FailureCategory
-from snapforge.jobs import errors, schemas, store, sweeping
-from snapforge.jobs import service as jobs
+from snapforge.jobs import errors, schemas, store
 from snapforge.jobs.domain.failures import MAX_ATTEMPTS
-from snapforge.jobs.domain.life import FINAL, State
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs.domain.lifecycle import FINAL, State
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import reconciler, settlement, steps
+from snapforge.jobs.service.submission import submit
 from snapforge.kit import clock
 from tests.core.jobs.engine import Engine, idempotency_key, ref
 
@@ -71,7 +73,7 @@ class JobLife(RuleBasedStateMachine):
     @rule(again=twice)
     def the_workflow_checks_and_dispatches(self, again: bool) -> None:
         run = self.place[0]
-        answer = jobs.check(ref(self.who, self.job, run))
+        answer = steps.check(ref(self.who, self.job, run))
         if answer.next == "dispatch":
             for _ in range(1 + again):
                 self.engine.dispatch(self.who, self.job, "token", attempt=answer.attempt, run=run)
@@ -155,7 +157,7 @@ class JobLife(RuleBasedStateMachine):
         before = self.row.state
         for _ in range(1 + again):
             try:
-                assert jobs.cancel_job(self.who, self.job.id).state == State.canceled
+                assert settlement.cancel_job(self.who, self.job.id).state == State.canceled
             except errors.JobAlreadyEnded:
                 assert before in {State.succeeded, State.failed}
 
@@ -163,7 +165,7 @@ class JobLife(RuleBasedStateMachine):
     def the_customer_retries(self, key: int) -> None:
         before = self.row
         try:
-            jobs.retry_job(self.who, self.job.id, idempotency_key(self.who, f"retry-{key}-{int(before.run)}"))
+            submit.retry_job(self.who, self.job.id, idempotency_key(self.who, f"retry-{key}-{int(before.run)}"))
         except errors.JobNotRetryable:
             assert before.state not in {State.failed, State.canceled}
         else:
@@ -178,13 +180,13 @@ class JobLife(RuleBasedStateMachine):
                 self.a_worker_is_done(PRICE, 0, again=False)
             else:
                 self.a_worker_fails(FailureCategory.transient, 0, again=False)
-            jobs.cancel_job(self.who, self.job.id)
+            settlement.cancel_job(self.who, self.job.id)
         self.the_customer_retries(0)
 
     @precondition(lambda self: self.going)
     @rule()
     def the_sweeper_looks(self) -> None:
-        sweeping.reconcile(self.row)
+        reconciler.reconcile(self.row)
 
     @precondition(lambda self: self.going)
     @rule(dice=rarely)
@@ -196,7 +198,7 @@ class JobLife(RuleBasedStateMachine):
 
     @invariant()
     def a_run_ends_once_with_its_hold_and_a_failure_is_free(self) -> None:
-        row, balance = self.row, billing.balance(self.who.org_id)
+        row, balance = self.row, ledger.balance(self.who.org_id)
         run = int(row.run)
         if row.state in FINAL:
             assert row.charged is not None
@@ -215,7 +217,7 @@ class JobLife(RuleBasedStateMachine):
     @invariant()
     def the_percent_never_falls_within_a_run(self) -> None:
         run = self.place[0]
-        seen = jobs.get_job(self.who, self.job.id)
+        seen = queries.get_job(self.who, self.job.id)
         if seen.state in {State.queued, State.running}:
             assert seen.progress.percent >= self.percent.get(run, 0)
             self.percent[run] = seen.progress.percent
@@ -226,14 +228,14 @@ class JobLife(RuleBasedStateMachine):
         if self.going:
             self._late()
         assert self.row.life().final
-        assert billing.balance(self.who.org_id).held == 0
-        assert billing.audit(self.who.org_id) == []
+        assert ledger.balance(self.who.org_id).held == 0
+        assert audits.audit(self.who.org_id) == []
 
     def _late(self) -> None:
         row = self.row
         row.deadline = clock.now() - timedelta(seconds=1)
         row.save()
-        sweeping.reconcile(self.row)
+        reconciler.reconcile(self.row)
 
     def _at_work(self) -> tuple[int, int]:
         """The current place, handed over to Batch if it was not and still can be."""

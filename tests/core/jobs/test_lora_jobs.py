@@ -4,21 +4,23 @@ from typing import Any
 
 import pytest
 
-from snapforge.assets import service as assets
+from snapforge.assets.service import gallery
 from snapforge.aws import s3
 from snapforge.contracts.manifest import ImageWork, LoraWork, Manifest
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import errors, schemas
-from snapforge.jobs import service as jobs
-from snapforge.jobs.dispatching.images import group
 from snapforge.jobs.domain.failures import Failure
-from snapforge.jobs.domain.orders import ImageParameters
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs.domain.requests import ImageParameters
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import settlement
+from snapforge.jobs.service.runs.dispatch.images import group
+from snapforge.jobs.service.submission import previews, submit
 from snapforge.kit.errors import InvalidPayload
 from snapforge.kit.permissions import Principal
 from snapforge.loras import errors as loras_errors
-from snapforge.loras import service as loras
 from snapforge.loras.schemas import LoraDelete
+from snapforge.loras.service import library, retention, usage
 from tests.core.jobs.captures import capture
 from tests.core.jobs.engine import Engine, exact, idempotency_key
 from tests.core.jobs.trained import leave_adapter, lora_of, order_lora, train
@@ -38,21 +40,21 @@ class TestTraining:
     def test_it_ends_as_a_version_that_can_be_used(self, engine: Engine, who: Principal) -> None:
         job = order_lora(who)
         lora_id, version = lora_of(job)
-        assert (loras.get_lora(who.org_id, lora_id).state, version) == ("training", 1)
+        assert (library.get_lora(who.org_id, lora_id).state, version) == ("training", 1)
         answer = engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
         assert answer.state == "succeeded"
         exact(who, available=200 - LISTED)
-        found = loras.get_lora(who.org_id, lora_id)
+        found = library.get_lora(who.org_id, lora_id)
         assert (found.state, found.version, found.training_job_id) == ("ready", 1, None)
         assert [(one.state, one.job_id, one.loss_after) for one in found.versions] == [("ready", job.id, 0.6)]
-        usable = loras.usable(who.org_id, lora_id)
+        usable = usage.usable(who.org_id, lora_id)
         assert s3.get(usable.trained.uri) == b"weights of " + job.id.encode()
 
     def test_the_adapter_is_no_asset_and_the_grid_is(self, engine: Engine, who: Principal) -> None:
         job = order_lora(who)
         engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
-        assert [asset.name for asset in assets.list_job_assets(who.org_id, job.id)] == ["preview.jpg"]
-        told = jobs.get_job(who, job.id)
+        assert [asset.name for asset in gallery.list_job_assets(who.org_id, job.id)] == ["preview.jpg"]
+        told = queries.get_job(who, job.id)
         assert told.results is not None
         assert told.results.lora is not None
         assert [file.role for file in told.results.files] == ["preview"]
@@ -63,29 +65,29 @@ class TestTraining:
         lora_id, _ = lora_of(job)
         engine.settle(who, job, BROKEN)
         exact(who, available=200)
-        assert loras.get_lora(who.org_id, lora_id).state == "failed"
-        jobs.retry_job(who, job.id, idempotency_key(who, "again"))
-        assert loras.get_lora(who.org_id, lora_id).state == "training"
+        assert library.get_lora(who.org_id, lora_id).state == "failed"
+        submit.retry_job(who, job.id, idempotency_key(who, "again"))
+        assert library.get_lora(who.org_id, lora_id).state == "training"
         engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job, run=2)), run=2)
-        assert loras.usable(who.org_id, lora_id).trained.version == 1
+        assert usage.usable(who.org_id, lora_id).trained.version == 1
         exact(who, available=200 - LISTED)
 
     def test_a_canceled_training_frees_its_lora(self, engine: Engine, who: Principal) -> None:
         job = order_lora(who)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         exact(who, available=200)
-        assert loras.get_lora(who.org_id, lora_of(job)[0]).training_job_id is None
+        assert library.get_lora(who.org_id, lora_of(job)[0]).training_job_id is None
 
     def test_the_next_version_takes_over_and_the_old_one_stays(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)
         job = order_lora(who, lora_id=lora_id)
         assert lora_of(job) == (lora_id, 2)
-        assert loras.usable(who.org_id, lora_id).trained.version == 1
+        assert usage.usable(who.org_id, lora_id).trained.version == 1
         with pytest.raises(loras_errors.LoraInTraining):
             order_lora(who, lora_id=lora_id)
         engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
-        assert loras.usable(who.org_id, lora_id).trained.version == 2
-        assert loras.usable(who.org_id, lora_id, 1).trained.version == 1
+        assert usage.usable(who.org_id, lora_id).trained.version == 2
+        assert usage.usable(who.org_id, lora_id, 1).trained.version == 1
 
     def test_its_work_order_names_photos_captions_and_samples(self, engine: Engine, who: Principal) -> None:
         job = order_lora(who, captions={"0003.jpg": "the vase on a sill"})
@@ -178,7 +180,7 @@ class TestUse:
         """Neither by a new order, nor by one that waits: that fails free of charge."""
         lora_id = train(engine, who)
         waiting = engine.order(who, loras=[{"id": lora_id}])
-        loras.delete_lora(who.org_id, lora_id, LoraDelete())
+        retention.delete_lora(who.org_id, lora_id, LoraDelete())
         with pytest.raises(loras_errors.LoraDeleted):
             engine.order(who, loras=[{"id": lora_id}])
         engine.dispatch(who, waiting, engine.start(who, waiting))
@@ -189,7 +191,7 @@ class TestUse:
         assert engine.tickets(waiting) == []
         engine.settle(who, waiting, heard)
         exact(who, available=200 - LISTED)
-        loras.restore_lora(who.org_id, lora_id)
+        retention.restore_lora(who.org_id, lora_id)
         engine.order(who, loras=[{"id": lora_id}])
 
     def test_deleting_between_reading_and_writing_an_order_is_seen(
@@ -197,9 +199,9 @@ class TestUse:
     ) -> None:
         """The order's own transaction asks once more."""
         lora_id = train(engine, who)
-        found = loras.usable(who.org_id, lora_id)
-        loras.delete_lora(who.org_id, lora_id, LoraDelete())
-        monkeypatch.setattr(loras, "usable", lambda *_: found)
+        found = usage.usable(who.org_id, lora_id)
+        retention.delete_lora(who.org_id, lora_id, LoraDelete())
+        monkeypatch.setattr(usage, "usable", lambda *_: found)
         with pytest.raises(loras_errors.LoraDeleted):
             engine.order(who, loras=[{"id": lora_id}])
         exact(who, available=200 - LISTED)
@@ -207,4 +209,4 @@ class TestUse:
 
 def _preview(who: Principal, capture_id: str) -> schemas.Preview:
     asked = {"kind": "lora", "rights": True, "name": "A vase", "trigger": "grvase", "subject": "vase"}
-    return jobs.preview_job(who, schemas.LoraPreview.model_validate(asked | {"capture_id": capture_id}))
+    return previews.preview_job(who, schemas.LoraPreview.model_validate(asked | {"capture_id": capture_id}))

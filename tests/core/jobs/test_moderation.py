@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from snapforge.jobs import errors, schemas
-from snapforge.jobs import service as jobs
 from snapforge.jobs.domain import moderation
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.styles import STYLES, styled
 from snapforge.jobs.domain.moderation.rules import RULES
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.submission import previews, submit
 from snapforge.kit import ids
 from tests.core.jobs.engine import Engine, exact, idempotency_key
 from tests.support.providers import KEY, Served, serving
@@ -157,7 +158,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A moderation model, named by the setting."""
     with serving() as running:
         monkeypatch.setenv("MODERATION_URL", f"{running.url}/moderation")
-        monkeypatch.setattr("snapforge.jobs.moderation.secrets.read", lambda name: {"moderation": {"key": KEY}})
+        monkeypatch.setattr(
+            "snapforge.jobs.service.submission.moderation.secrets.read", lambda name: {"moderation": {"key": KEY}}
+        )
         yield running
 
 
@@ -165,11 +168,11 @@ def order(engine: Engine, prompt: str, **more: Any) -> Any:
     who = engine.customer()
     body = schemas.ImageCreate.model_validate({"kind": "image", "prompt": prompt} | more)
     try:
-        return jobs.create_job(who, body, idempotency_key(who, ids.new("event")))
+        return submit.create_job(who, body, idempotency_key(who, ids.new("event")))
     finally:
         if "quiet" not in prompt:
             exact(who, available=100)
-            assert jobs.list_jobs(who, schemas.JobsQuery()).items == []
+            assert queries.list_jobs(who, schemas.JobsQuery()).items == []
 
 
 @pytest.mark.part("JOB-8", "JOB-2")
@@ -191,7 +194,7 @@ class TestOrders:
 
     def test_a_preview_says_the_same(self, engine: Engine) -> None:
         with pytest.raises(errors.PromptRefused):
-            jobs.preview_job(engine.customer(), schemas.ImagePreview(kind="image", prompt="heil hitler"))
+            previews.preview_job(engine.customer(), schemas.ImagePreview(kind="image", prompt="heil hitler"))
 
     def test_a_negative_prompt_is_not_judged_it_says_what_must_not_be_there(self, engine: Engine) -> None:
         assert order(engine, "a quiet lake", negative_prompt="naked child, gore, people").state == "queued"

@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from snapforge.aws.idempotency import KeyReused, Replay
-from snapforge.billing import service as billing
 from snapforge.billing.errors import InsufficientCredits
+from snapforge.billing.service import audits, ledger
 from snapforge.jobs import errors, schemas
-from snapforge.jobs import service as jobs
 from snapforge.jobs.domain import quotes
-from snapforge.jobs.domain.life import State
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import settlement
+from snapforge.jobs.service.submission import previews, submit
 from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Principal
 from tests.core.jobs.captures import counted
@@ -27,58 +29,58 @@ class TestCreate:
     def test_job_hold_and_news_are_one_transaction_of_two_calls(self, engine: Engine) -> None:
         who = engine.customer()
         with counted() as calls:
-            job = jobs.create_job(who, image(), idempotency_key(who, "k"))
+            job = submit.create_job(who, image(), idempotency_key(who, "k"))
         assert calls == ["GetItem", "TransactWriteItems"]
         assert (job.state, job.price.credits, job.price.held, job.run, job.attempt) == (State.queued, 2, 2, 1, 1)
         assert job.progress.eta_seconds == job.predicted_seconds
-        balance = billing.balance(who.org_id)
+        balance = ledger.balance(who.org_id)
         assert (balance.available, balance.held) == (98, 2)
         assert engine.news(who) == ["job.submitted"]
 
     def test_the_same_key_answers_the_same_job(self, engine: Engine) -> None:
         who = engine.customer()
-        job = jobs.create_job(who, image(), idempotency_key(who, "k"))
+        job = submit.create_job(who, image(), idempotency_key(who, "k"))
         with pytest.raises(Replay) as replay:
-            jobs.create_job(who, image(), idempotency_key(who, "k"))
+            submit.create_job(who, image(), idempotency_key(who, "k"))
         assert (replay.value.status, replay.value.headers) == (201, {"location": f"/v1/jobs/{job.id}"})
         assert replay.value.body == job.model_dump_json(exclude_none=True)
-        assert billing.balance(who.org_id).held == 2
+        assert ledger.balance(who.org_id).held == 2
 
     def test_another_body_under_the_same_key_is_refused(self, engine: Engine) -> None:
         who = engine.customer()
-        jobs.create_job(who, image(), idempotency_key(who, "k"))
+        submit.create_job(who, image(), idempotency_key(who, "k"))
         with pytest.raises(KeyReused):
-            jobs.create_job(who, image(count=3), idempotency_key(who, "k", "another"))
+            submit.create_job(who, image(count=3), idempotency_key(who, "k", "another"))
 
     def test_the_first_answer_is_replayed_though_its_credits_are_gone(self, engine: Engine) -> None:
         who = engine.customer(2)
-        job = jobs.create_job(who, image(), idempotency_key(who, "k"))
+        job = submit.create_job(who, image(), idempotency_key(who, "k"))
         with pytest.raises(Replay) as replay:
-            jobs.create_job(who, image(), idempotency_key(who, "k"))
+            submit.create_job(who, image(), idempotency_key(who, "k"))
         assert job.id in replay.value.body
         with pytest.raises(KeyReused):
-            jobs.create_job(who, image(count=3), idempotency_key(who, "k", "another"))
+            submit.create_job(who, image(count=3), idempotency_key(who, "k", "another"))
 
     def test_too_few_credits_start_nothing_and_name_the_shortfall(self, engine: Engine) -> None:
         who = engine.customer(1)
         with pytest.raises(InsufficientCredits) as refused:
-            jobs.create_job(who, image(), idempotency_key(who, "k"))
+            submit.create_job(who, image(), idempotency_key(who, "k"))
         assert refused.value.extra["shortfall"] == 1
-        assert jobs.list_jobs(who, schemas.JobsQuery()).items == []
+        assert queries.list_jobs(who, schemas.JobsQuery()).items == []
         assert engine.news(who) == []
 
     def test_a_refused_key_works_once_there_are_credits(self, engine: Engine) -> None:
         who = engine.customer(1)
         with pytest.raises(InsufficientCredits):
-            jobs.create_job(who, image(), idempotency_key(who, "k"))
-        billing.grant(who.org_id, credits=5, kind="pack", key="more", memo="Pack")
-        assert jobs.create_job(who, image(), idempotency_key(who, "k")).state == State.queued
+            submit.create_job(who, image(), idempotency_key(who, "k"))
+        ledger.grant(who.org_id, credits=5, kind="pack", key="more", memo="Pack")
+        assert submit.create_job(who, image(), idempotency_key(who, "k")).state == State.queued
 
     def test_a_random_seed_is_drawn_and_told(self, engine: Engine) -> None:
         who = engine.customer()
         seeds = set()
         for number in range(3):
-            made = jobs.create_job(who, image(), idempotency_key(who, f"k{number}")).parameters
+            made = submit.create_job(who, image(), idempotency_key(who, f"k{number}")).parameters
             assert made.kind == "image"
             seeds.add(made.seed)
         assert len(seeds) == 3
@@ -90,12 +92,12 @@ class TestQuotes:
         self, engine: Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         who = engine.customer()
-        preview = jobs.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=2))
+        preview = previews.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=2))
         assert (preview.status, preview.can_start, preview.credits) == ("ready", True, 2)
         assert preview.money == schemas.Money(amount=2, currency="EUR")
         monkeypatch.setattr("snapforge.jobs.domain.pricing.MEGAPIXEL", 2**19)
-        dear = jobs.create_job(who, image(), idempotency_key(who, "k1"))
-        quoted = jobs.create_job(who, image(quote=preview.quote), idempotency_key(who, "k2"))
+        dear = submit.create_job(who, image(), idempotency_key(who, "k1"))
+        quoted = submit.create_job(who, image(quote=preview.quote), idempotency_key(who, "k2"))
         assert (quoted.price.credits, quoted.price.quoted) == (2, True)
         assert dear.price.credits > 2
         assert not dear.price.quoted
@@ -104,22 +106,22 @@ class TestQuotes:
         self, engine: Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         who = engine.customer()
-        other = jobs.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=1)).quote
-        strangers = jobs.preview_job(
+        other = previews.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=1)).quote
+        strangers = previews.preview_job(
             engine.customer(), schemas.ImagePreview(kind="image", prompt="a kingfisher", count=2)
         ).quote
-        mine = jobs.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=2)).quote
+        mine = previews.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=2)).quote
         for number, quote in enumerate((other, strangers, "nonsense")):
-            job = jobs.create_job(who, image(quote=quote), idempotency_key(who, f"k{number}"))
+            job = submit.create_job(who, image(quote=quote), idempotency_key(who, f"k{number}"))
             assert (job.price.credits, job.price.quoted) == (2, False)
         later = clock.now() + quotes.VALID
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert not jobs.create_job(who, image(quote=mine), idempotency_key(who, "late")).price.quoted
+        assert not submit.create_job(who, image(quote=mine), idempotency_key(who, "late")).price.quoted
 
     def test_a_preview_costs_no_call_for_pictures(self, engine: Engine) -> None:
         who = engine.customer()
         with counted() as calls:
-            jobs.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher"))
+            previews.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher"))
         assert calls == []
 
 
@@ -130,7 +132,7 @@ class TestRetry:
         job = engine.order(who)
         batch_id = engine.working(who, job)
         if state == "canceled":
-            jobs.cancel_job(who, job.id)
+            settlement.cancel_job(who, job.id)
         else:
             engine.failed(job, batch_id, "bug")
             heard = engine.heard(job)
@@ -141,49 +143,49 @@ class TestRetry:
     @pytest.mark.parametrize("state", ["failed", "canceled"])
     def test_a_new_run_has_a_new_hold_and_can_succeed(self, engine: Engine, state: str) -> None:
         who, job = self.ended(engine, state)
-        again = jobs.retry_job(who, job.id, idempotency_key(who, "again"))
+        again = submit.retry_job(who, job.id, idempotency_key(who, "again"))
         assert (again.state, again.run, again.attempt, again.failure) == (State.queued, 2, 1, None)
         assert again.parameters == job.parameters
-        assert billing.balance(who.org_id).held == 2
+        assert ledger.balance(who.org_id).held == 2
         assert engine.news(who)[-1] == "job.retried"
         batch_id = engine.working(who, again, run=2)
         engine.done(again, batch_id, run=2)
         heard = engine.heard(again, run=2)
         assert heard is not None
         engine.settle(who, again, heard, run=2)
-        assert jobs.get_job(who, job.id).state == State.succeeded
-        assert (billing.balance(who.org_id).available, billing.audit(who.org_id)) == (98, [])
+        assert queries.get_job(who, job.id).state == State.succeeded
+        assert (ledger.balance(who.org_id).available, audits.audit(who.org_id)) == (98, [])
 
     def test_reports_of_the_first_run_do_not_reach_the_second(self, engine: Engine) -> None:
         who, job = self.ended(engine, "canceled")
-        jobs.retry_job(who, job.id, idempotency_key(who, "again"))
+        submit.retry_job(who, job.id, idempotency_key(who, "again"))
         stale = engine.worker(job)
         engine.progress(job, stale, 90)
         engine.done(job, stale)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.state, seen.progress.percent) == (State.queued, 0)
         assert engine.settle(who, job, Outcome(outcome="done", result_uri="s3://a/b")).state == "queued"
 
     def test_the_same_key_answers_the_same_run(self, engine: Engine) -> None:
         who, job = self.ended(engine, "failed")
-        again = jobs.retry_job(who, job.id, idempotency_key(who, "again"))
+        again = submit.retry_job(who, job.id, idempotency_key(who, "again"))
         with pytest.raises(Replay) as replay:
-            jobs.retry_job(who, job.id, idempotency_key(who, "again"))
+            submit.retry_job(who, job.id, idempotency_key(who, "again"))
         assert replay.value.body == again.model_dump_json(exclude_none=True)
 
     def test_what_is_under_way_cannot_be_retried(self, engine: Engine) -> None:
         who = engine.customer()
         job = engine.order(who)
         with pytest.raises(errors.JobNotRetryable):
-            jobs.retry_job(who, job.id, idempotency_key(who, "again"))
+            submit.retry_job(who, job.id, idempotency_key(who, "again"))
 
     def test_a_strangers_job_is_not_found(self, engine: Engine) -> None:
         who, stranger = engine.customer(), engine.customer()
         job = engine.order(who)
         for job_id in (job.id, "job_", ids.new("job")):
             with pytest.raises(errors.JobNotFound):
-                jobs.retry_job(stranger, job_id, idempotency_key(stranger, "again"))
+                submit.retry_job(stranger, job_id, idempotency_key(stranger, "again"))
             with pytest.raises(errors.JobNotFound):
-                jobs.cancel_job(stranger, job_id)
+                settlement.cancel_job(stranger, job_id)
             with pytest.raises(errors.JobNotFound):
-                jobs.get_job(stranger, job_id)
+                queries.get_job(stranger, job_id)

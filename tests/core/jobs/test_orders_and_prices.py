@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from snapforge.contracts.results import Usage
 from snapforge.jobs.domain import pictures, preflight, pricing, quotes, receipts
-from snapforge.jobs.domain.orders import (
+from snapforge.jobs.domain.quotes import Quote
+from snapforge.jobs.domain.requests import (
     MAX_SEED,
     ImageOrder,
     ImageParameters,
@@ -18,7 +19,6 @@ from snapforge.jobs.domain.orders import (
     SceneParameters,
     fingerprint,
 )
-from snapforge.jobs.domain.quotes import Quote
 from snapforge.jobs.schemas import ImageCreate, JobCreate
 
 NOW = datetime(2026, 11, 21, 2, 20, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from snapforge.jobs.domain import pictures
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.styles import PLACE, STYLES, styled
-from snapforge.jobs.domain.orders import ImageOrder, ImageParameters
 from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
+from snapforge.jobs.domain.requests import ImageOrder, ImageParameters
 
 ALL = tuple(IMAGE_MODELS)
 

@@ -11,9 +11,9 @@ from PIL import Image
 from snapforge.assets.domain import Facts
 from snapforge.assets.store import CaptureRow, PhotoRow
 from snapforge.aws import s3, tables
-from snapforge.billing import service as billing
-from snapforge.jobs import errors, events, preflights, schemas
-from snapforge.jobs import service as jobs
+from snapforge.billing.service import ledger
+from snapforge.jobs import errors, events, schemas
+from snapforge.jobs.service.submission import preflights, previews, submit
 from snapforge.jobs.store import PreflightRow
 from snapforge.kit import clock, ids
 from snapforge.kit.events import Event
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.part("JOB-2")
 
 
 def preview(who: Principal, capture_id: str) -> schemas.Preview:
-    return jobs.preview_job(who, schemas.ScenePreview(kind="scene", capture_id=capture_id))
+    return previews.preview_job(who, schemas.ScenePreview(kind="scene", capture_id=capture_id))
 
 
 def version_of(who: Principal, capture_id: str) -> int:
@@ -64,10 +64,10 @@ class TestAsking:
         first = preview(who, capture_id)
         assert (first.status, first.can_start) == ("checking", False)
         assert first.id is not None
-        assert jobs.get_preview(who, first.id).status == "checking"
+        assert previews.get_preview(who, first.id).status == "checking"
         core = tuple(range(20))
         examined(who, capture_id, survey(groups=(core, (20, 21, 22)), registered=core, coverage_degrees=200))
-        ready = jobs.get_preview(who, first.id)
+        ready = previews.get_preview(who, first.id)
         assert (ready.status, ready.can_start, ready.id) == ("ready", True, None)
         assert (ready.predicted_registered, ready.coverage_degrees, ready.components) == (20, 200, [20, 3])
         assert {"separate_groups", "one_side", "unconnected"} <= set(codes(ready))
@@ -112,7 +112,7 @@ class TestNeverStuck:
         waiting = preview(who, capture_id)
         assert waiting.id is not None
         later(monkeypatch, preflights.LIMIT)
-        ready = jobs.get_preview(who, waiting.id)
+        ready = previews.get_preview(who, waiting.id)
         assert (ready.status, ready.can_start, ready.predicted_registered) == ("ready", True, None)
         assert "not_examined" in codes(ready)
 
@@ -150,14 +150,14 @@ class TestBlocking:
         who = engine.customer()
         order = schemas.SceneCreate(kind="scene", capture_id=self.hopeless(who))
         with pytest.raises(errors.CaptureNotUsable) as refused:
-            jobs.create_job(who, order, idempotency_key(who, "k"))
+            submit.create_job(who, order, idempotency_key(who, "k"))
         assert refused.value.extra["reason"] == "no_parallax"
-        assert billing.balance(who.org_id).held == 0
+        assert ledger.balance(who.org_id).held == 0
 
     def test_a_job_needs_no_pre_flight(self, engine: Engine) -> None:
         who = engine.customer()
         order = schemas.SceneCreate(kind="scene", capture_id=capture(who))
-        assert jobs.create_job(who, order, idempotency_key(who, "k")).state == "queued"
+        assert submit.create_job(who, order, idempotency_key(who, "k")).state == "queued"
 
 
 class TestDoing:
@@ -203,7 +203,7 @@ class TestDoing:
 
     def test_it_looks_and_keeps_what_it_saw(self, waiting: tuple[Principal, str]) -> None:
         who, capture_id = waiting
-        assert jobs.preflight(asked(who, capture_id)) == "done"
+        assert preflights.preflight(asked(who, capture_id)) == "done"
         told = preview(who, capture_id)
         assert (told.status, told.predicted_registered, told.components) == ("ready", 8, [8])
         assert [each.photo for each in told.findings if each.code == "unconnected"] == ["0008.jpg"]
@@ -214,7 +214,7 @@ class TestDoing:
         who, capture_id = waiting
         examined(who, capture_id, survey(9))
         monkeypatch.setattr(looking, "look", pytest.fail)
-        assert jobs.preflight(asked(who, capture_id)) == "known"
+        assert preflights.preflight(asked(who, capture_id)) == "known"
 
     def test_a_crash_is_kept_as_a_failure(
         self, waiting: tuple[Principal, str], monkeypatch: pytest.MonkeyPatch
@@ -224,14 +224,14 @@ class TestDoing:
 
         monkeypatch.setattr(looking, "look", die)
         who, capture_id = waiting
-        assert jobs.preflight(asked(who, capture_id)).startswith("failed")
+        assert preflights.preflight(asked(who, capture_id)).startswith("failed")
         told = preview(who, capture_id)
         assert (told.status, "not_examined" in codes(told)) == ("ready", True)
 
     def test_a_photo_that_cannot_be_read_is_a_failure_too(self, waiting: tuple[Principal, str], aws: Aws) -> None:
         who, capture_id = waiting
         s3.put(f"s3://{aws.assets_bucket}/photos/{capture_id}/3.jpg", b"no picture", "image/jpeg")
-        assert jobs.preflight(asked(who, capture_id)).startswith("failed")
+        assert preflights.preflight(asked(who, capture_id)).startswith("failed")
         assert kept(who, capture_id).survey is None
 
     def test_a_capture_that_changed_or_went_is_left(self, waiting: tuple[Principal, str]) -> None:
@@ -241,7 +241,7 @@ class TestDoing:
         assert row is not None
         row.version += 1
         row.save()
-        assert jobs.preflight(event) == "changed"
+        assert preflights.preflight(event) == "changed"
         row.delete()
-        assert jobs.preflight(event) == "gone"
-        assert jobs.preflight(events.preflight_asked(who.org_id, ids.new("capture"), 1)) == "known"
+        assert preflights.preflight(event) == "gone"
+        assert preflights.preflight(events.preflight_asked(who.org_id, ids.new("capture"), 1)) == "known"

@@ -9,10 +9,12 @@ from snapforge.aws import s3, secrets
 from snapforge.contracts.manifest import ImageWork, Manifest
 from snapforge.contracts.reports import REPORT
 from snapforge.contracts.tickets import Ticket
-from snapforge.jobs import attempts, keeping, schemas, store
-from snapforge.jobs import service as jobs
+from snapforge.jobs import schemas, store
 from snapforge.jobs.domain.catalogue.styles import styled
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.fleet import autoscaling, provider_jobs
+from snapforge.jobs.service.runs import attempts, reports, settlement
 from snapforge.kit.permissions import Principal
 from snapforge.providers import calls
 from tests.core.jobs.engine import Engine, exact
@@ -36,7 +38,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 @pytest.fixture(autouse=True)
 def warm(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker of ours is ready."""
-    monkeypatch.setattr(keeping, "is_cold", lambda: False)
+    monkeypatch.setattr(autoscaling, "is_cold", lambda: False)
 
 
 class House:
@@ -60,15 +62,15 @@ class House:
     def draw(self) -> None:
         """The function takes the next ticket, and on_report what it tells."""
         (ticket,) = self.engine.aws.messages("providers")
-        jobs.draw_ticket(Ticket.model_validate(ticket), message_id="m1", seconds=60)
+        provider_jobs.draw_ticket(Ticket.model_validate(ticket), message_id="m1", seconds=60)
         self.hear()
 
     def hear(self) -> None:
         """on_report."""
-        while reports := self.engine.aws.messages("reports"):
-            for report in reports:
+        while found := self.engine.aws.messages("reports"):
+            for report in found:
                 if report["job_id"] == self.job.id:
-                    jobs.take_report(REPORT.validate_python(report))
+                    reports.take_report(REPORT.validate_python(report))
 
     def outcome(self, attempt: int) -> Outcome:
         """How it ended."""
@@ -92,7 +94,7 @@ class TestRoutes:
         house.draw()
         assert all(asked.body["prompt"] == styled("a kingfisher", "", "watercolour")[0] for asked in served.asked)
         engine.settle(house.who, house.job, house.outcome(1))
-        done = jobs.get_job(house.who, house.job.id)
+        done = queries.get_job(house.who, house.job.id)
         assert done.state == "succeeded"
         assert done.parameters.kind == "image"
         assert (done.parameters.prompt, done.parameters.style) == ("a kingfisher", "watercolour")
@@ -121,7 +123,7 @@ class TestRoutes:
         assert house.dispatch(attempt=2).route == "provider:huggingface"
         house.draw()
         engine.settle(house.who, house.job, house.outcome(2), attempt=2)
-        done = jobs.get_job(house.who, house.job.id)
+        done = queries.get_job(house.who, house.job.id)
         assert done.state == "succeeded"
         assert done.receipt is not None
         assert done.receipt.providers == ["huggingface", "together"]
@@ -137,7 +139,7 @@ class TestRoutes:
         house.draw()
         assert engine.classify(house.who, house.job, house.outcome(1)).next == "settle"
         engine.settle(house.who, house.job, house.outcome(1))
-        failed = jobs.get_job(house.who, house.job.id)
+        failed = queries.get_job(house.who, house.job.id)
         assert failed.failure is not None
         assert (failed.failure.code, failed.failure.retryable) == ("prompt_refused_by_provider", False)
         exact(house.who, available=100)
@@ -160,7 +162,7 @@ class TestRoutes:
         monkeypatch.setenv("IMAGE_ROUTES", "together")
         house = House(engine)
         house.dispatch()
-        jobs.cancel_job(house.who, house.job.id)
+        settlement.cancel_job(house.who, house.job.id)
         engine.publish(house.who)
         house.draw()
         assert served.asked == []
@@ -171,8 +173,8 @@ class TestRoutes:
         self, engine: Engine, served: Served, monkeypatch: pytest.MonkeyPatch, cold: bool, route: str
     ) -> None:
         monkeypatch.setenv("IMAGE_ROUTES", "own,together")
-        monkeypatch.setattr(keeping, "is_cold", lambda: cold)
-        monkeypatch.setattr("snapforge.jobs.dispatching.images.hand_over", lambda job, row: None)
+        monkeypatch.setattr(autoscaling, "is_cold", lambda: cold)
+        monkeypatch.setattr("snapforge.jobs.service.runs.dispatch.images.hand_over", lambda job, row: None)
         row = House(engine).dispatch()
         assert row.route == route
         assert (row.place is None) == (route != "own")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from snapforge.billing import service as billing
+from snapforge.billing.service import audits, ledger
 from snapforge.jobs import schemas
-from snapforge.jobs import service as jobs
+from snapforge.jobs.service import queries
 from snapforge.kit.permissions import Principal
 from tests.core.jobs.engine import Engine
 from tests.core.jobs.racer import Told, Track, race
@@ -55,19 +55,19 @@ class TestEightProcesses:
     def test_one_key_makes_one_job(self, raced: Raced) -> None:
         """All eight are answered with the same job, held once."""
         (job_id,) = {told.same_key for told in raced.told}
-        listed = jobs.list_jobs(raced.one_key, schemas.JobsQuery())
+        listed = queries.list_jobs(raced.one_key, schemas.JobsQuery())
         assert [job.id for job in listed.items] == [job_id]
-        assert billing.balance(raced.one_key.org_id).held == 2
-        assert billing.audit(raced.one_key.org_id) == []
+        assert ledger.balance(raced.one_key.org_id).held == 2
+        assert audits.audit(raced.one_key.org_id) == []
 
     def test_eleven_credits_buy_five_jobs_of_two(self, raced: Raced) -> None:
         """Sixteen tries: five are made, eleven refused, one credit is left."""
         created = [job_id for told in raced.told for job_id in told.created]
         assert len(set(created)) == len(created) == 5
         assert sum(told.refused for told in raced.told) == 11
-        balance = billing.balance(raced.one_balance.org_id)
+        balance = ledger.balance(raced.one_balance.org_id)
         assert (balance.available, balance.held) == (1, 10)
-        assert billing.audit(raced.one_balance.org_id) == []
+        assert audits.audit(raced.one_balance.org_id) == []
 
     @pytest.mark.part("JOB-5")
     def test_cancel_against_completion_has_one_winner(self, raced: Raced, engine: Engine) -> None:
@@ -75,12 +75,12 @@ class TestEightProcesses:
         charged = 0
         for place, job in enumerate(raced.ending):
             (end,) = {told.ended_as[place] for told in raced.told}
-            seen = jobs.get_job(raced.ends, job.id)
+            seen = queries.get_job(raced.ends, job.id)
             assert seen.state == end
             assert seen.price.charged == (2 if end == "succeeded" else 0)
             charged += seen.price.charged or 0
-        balance = billing.balance(raced.ends.org_id)
+        balance = ledger.balance(raced.ends.org_id)
         assert (balance.available, balance.held) == (100 - charged, 0)
-        assert billing.audit(raced.ends.org_id) == []
+        assert audits.audit(raced.ends.org_id) == []
         ended = [kind for kind in engine.news(raced.ends) if kind != "job.submitted"]
         assert len(ended) == ENDS

@@ -6,8 +6,9 @@ import pytest
 
 from snapforge.aws import tables
 from snapforge.jobs import schemas, store
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain.life import State
+from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import settlement
 from snapforge.kit import clock
 from snapforge.kit.page import InvalidCursor
 from tests.core.jobs.captures import counted
@@ -21,10 +22,10 @@ class TestReading:
         job = engine.order(who)
         engine.working(who, job)
         with counted() as calls:
-            assert jobs.get_job(who, job.id).progress.percent == 10
+            assert queries.get_job(who, job.id).progress.percent == 10
         assert calls == ["Query"]
         with counted() as calls:
-            jobs.list_jobs(who, schemas.JobsQuery())
+            queries.list_jobs(who, schemas.JobsQuery())
         assert calls == ["Query"]
 
     def test_lists_are_newest_first_with_progress_and_pages(self, engine: Engine) -> None:
@@ -34,7 +35,7 @@ class TestReading:
         seen: list[schemas.JobSummary] = []
         cursor = None
         while True:
-            page = jobs.list_jobs(who, schemas.JobsQuery(limit=2, cursor=cursor))
+            page = queries.list_jobs(who, schemas.JobsQuery(limit=2, cursor=cursor))
             seen += page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -45,24 +46,24 @@ class TestReading:
     def test_filters_find_by_kind_and_state(self, engine: Engine) -> None:
         who = engine.customer()
         first, second = engine.order(who), engine.order(who)
-        jobs.cancel_job(who, first.id)
-        found = jobs.list_jobs(who, schemas.JobsQuery(state=State.canceled))
+        settlement.cancel_job(who, first.id)
+        found = queries.list_jobs(who, schemas.JobsQuery(state=State.canceled))
         assert [job.id for job in found.items] == [first.id]
-        assert [job.id for job in jobs.list_jobs(who, schemas.JobsQuery(state=State.queued)).items] == [second.id]
-        assert jobs.list_jobs(who, schemas.JobsQuery(kind="scene")).items == []
-        assert len(jobs.list_jobs(who, schemas.JobsQuery(kind="image")).items) == 2
+        assert [job.id for job in queries.list_jobs(who, schemas.JobsQuery(state=State.queued)).items] == [second.id]
+        assert queries.list_jobs(who, schemas.JobsQuery(kind="scene")).items == []
+        assert len(queries.list_jobs(who, schemas.JobsQuery(kind="image")).items) == 2
 
     def test_a_filtered_page_has_a_budget_and_goes_on_from_its_cursor(
         self, engine: Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("snapforge.jobs.reading.BUDGET", 2)
+        monkeypatch.setattr("snapforge.jobs.service.queries.BUDGET", 2)
         who = engine.customer()
         made = [engine.order(who) for _ in range(3)]
-        jobs.cancel_job(who, made[0].id)
-        page = jobs.list_jobs(who, schemas.JobsQuery(state=State.canceled))
+        settlement.cancel_job(who, made[0].id)
+        page = queries.list_jobs(who, schemas.JobsQuery(state=State.canceled))
         assert page.items == []
         assert page.next_cursor is not None
-        page = jobs.list_jobs(who, schemas.JobsQuery(state=State.canceled, cursor=page.next_cursor))
+        page = queries.list_jobs(who, schemas.JobsQuery(state=State.canceled, cursor=page.next_cursor))
         assert [job.id for job in page.items] == [made[0].id]
         assert page.next_cursor is None
 
@@ -70,10 +71,10 @@ class TestReading:
         who, stranger = engine.customer(), engine.customer()
         for _ in range(2):
             engine.order(who)
-        cursor = jobs.list_jobs(who, schemas.JobsQuery(limit=1)).next_cursor
-        assert jobs.list_jobs(stranger, schemas.JobsQuery(cursor=cursor)).items == []
+        cursor = queries.list_jobs(who, schemas.JobsQuery(limit=1)).next_cursor
+        assert queries.list_jobs(stranger, schemas.JobsQuery(cursor=cursor)).items == []
         with pytest.raises(InvalidCursor):
-            jobs.list_jobs(who, schemas.JobsQuery(cursor="bm90LW91cnM"))
+            queries.list_jobs(who, schemas.JobsQuery(cursor="bm90LW91cnM"))
 
     def test_links_are_the_same_within_their_half_hour(self, engine: Engine) -> None:
         who = engine.customer()
@@ -83,7 +84,7 @@ class TestReading:
         heard = engine.heard(job)
         assert heard is not None
         engine.settle(who, job, heard)
-        first, second = jobs.get_job(who, job.id), jobs.get_job(who, job.id)
+        first, second = queries.get_job(who, job.id), queries.get_job(who, job.id)
         assert first.model_dump_json() == second.model_dump_json()
         assert first.results is not None
         assert first.results.files[0].expires_at >= clock.now() + timedelta(minutes=59)
@@ -92,5 +93,5 @@ class TestReading:
         who = engine.customer()
         job = engine.order(who)
         engine.working(who, job)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         assert tables.find(store.ProgressRow, store.org_pk(who.org_id), store.progress_sk(job.id)) is None

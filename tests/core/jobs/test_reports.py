@@ -3,8 +3,10 @@
 import pytest
 
 from snapforge.jobs import schemas, store
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain.life import State
+from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import settlement, steps
+from snapforge.jobs.service.submission import submit
 from tests.core.jobs.engine import Engine, Made, exact, idempotency_key, ref
 
 
@@ -19,18 +21,18 @@ class TestReports:
     def test_progress_is_told_and_never_falls(self, engine: Engine, made: Made) -> None:
         who, job = made
         batch_id = engine.working(who, job)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.state, seen.progress.percent, seen.progress.stage) == (State.running, 10, "draw")
         assert seen.started_at is not None
         engine.progress(job, batch_id, 60, stage="upload")
         engine.progress(job, batch_id, 40)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.progress.percent, seen.progress.stage, seen.progress.eta_seconds) == (60, "upload", 9)
 
     def test_the_deadline_counts_from_the_begin_of_work(self, engine: Engine, made: Made) -> None:
         who, job = made
         engine.working(who, job)
-        deadline = jobs.get_job(who, job.id).deadline
+        deadline = queries.get_job(who, job.id).deadline
         assert deadline is not None
         assert job.deadline is not None
         assert deadline < job.deadline
@@ -40,7 +42,7 @@ class TestReports:
         engine.working(who, job)
         engine.progress(job, "a-stranger", 90)
         engine.progress(job, "whoever", 90, attempt=2)
-        assert jobs.get_job(who, job.id).progress.percent == 10
+        assert queries.get_job(who, job.id).progress.percent == 10
 
     def test_reports_told_twice_and_late_end_a_job_once(self, engine: Engine, made: Made) -> None:
         who, job = made
@@ -56,14 +58,14 @@ class TestReports:
         engine.progress(job, batch_id, 99)
         engine.failed(job, batch_id, "bug")
         assert store.find_job_with_progress(who.org_id, job.id) is not None
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.state, seen.progress.percent) == (State.succeeded, 100)
         exact(who, available=98)
 
     def test_a_report_after_the_job_was_canceled_changes_nothing(self, engine: Engine, made: Made) -> None:
         who, job = made
         batch_id = engine.working(who, job)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         engine.progress(job, batch_id, 50)
         engine.done(job, batch_id)
         heard = engine.heard(job)
@@ -78,14 +80,14 @@ class TestReports:
         """At the cancel only the clock is known. State, money and news stay; told twice it counts once."""
         who, job = made
         batch_id = engine.working(who, job)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         engine.publish(who)
-        guessed = jobs.get_job(who, job.id)
+        guessed = queries.get_job(who, job.id)
         assert guessed.receipt is not None
         assert (guessed.receipt.instances, guessed.receipt.cost_micro_usd) == (["unknown"], None)
         gave_up(engine, job, batch_id, engine.results(job, name="partial.json"))
         gave_up(engine, job, batch_id, engine.results(job, name="partial.json"))
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert seen.receipt is not None
         assert (seen.receipt.gpu_seconds, seen.receipt.instances, seen.receipt.cost_micro_usd) == (12.5, ["local"], 0)
         assert (seen.state, seen.price, seen.ended_at) == (guessed.state, guessed.price, guessed.ended_at)
@@ -100,11 +102,11 @@ class TestReports:
         partial = engine.results(job, name="partial.json")
         if told == "before the cancel":
             gave_up(engine, job, batch_id, partial)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         if told == "before its news":
             gave_up(engine, job, batch_id, partial)
         engine.publish(who)
-        receipt = jobs.get_job(who, job.id).receipt
+        receipt = queries.get_job(who, job.id).receipt
         assert receipt is not None
         assert (receipt.gpu_seconds, receipt.instances, receipt.cost_micro_usd) == (12.5, ["local"], 0)
         exact(who, available=100)
@@ -114,15 +116,15 @@ class TestReports:
         """Nor does the first run's cost come onto the second run's receipt."""
         who, job = made
         batch_id = engine.working(who, job)
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         engine.publish(who)
-        before = jobs.get_job(who, job.id).receipt
+        before = queries.get_job(who, job.id).receipt
         partial = engine.results(job, name="partial.json")
         gave_up(engine, job, batch_id, partial.replace("/1/1/", "/1/2/"))
-        assert jobs.get_job(who, job.id).receipt == before
-        jobs.retry_job(who, job.id, idempotency_key(who, "again"))
+        assert queries.get_job(who, job.id).receipt == before
+        submit.retry_job(who, job.id, idempotency_key(who, "again"))
         gave_up(engine, job, batch_id, partial)
-        again = jobs.get_job(who, job.id)
+        again = queries.get_job(who, job.id)
         assert (again.run, again.receipt) == (2, None)
 
 
@@ -138,7 +140,7 @@ class TestSilentDeaths:
         answer = engine.classify(who, job, heard)
         assert answer.next == "retry"
         assert answer.wait_seconds >= 1
-        assert jobs.check(ref(who, job)).attempt == 2
+        assert steps.check(ref(who, job)).attempt == 2
 
     def test_a_worker_that_died_after_its_result_has_succeeded(self, engine: Engine, made: Made) -> None:
         who, job = made

@@ -7,7 +7,7 @@ import pytest
 from snapforge.jobs.domain import pictures, routing
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.providers import SERVED, Served, served
-from snapforge.jobs.domain.orders import ImageOrder, ImageParameters
+from snapforge.jobs.domain.requests import ImageOrder, ImageParameters
 
 TOGETHER, REPLICATE = "provider:together", "provider:replicate"
 ALL = routing.routes("own,together,replicate")

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from snapforge.jobs.domain import deadlines, pricing
-from snapforge.jobs.domain.orders import Preset, SceneOrder, SceneParameters, fingerprint
+from snapforge.jobs.domain.requests import Preset, SceneOrder, SceneParameters, fingerprint
 
 CAPTURE = "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"
 

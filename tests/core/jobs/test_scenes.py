@@ -7,9 +7,10 @@ import pytest
 from snapforge.assets import errors as assets_errors
 from snapforge.assets.store import CaptureRow
 from snapforge.aws import tables
-from snapforge.billing import service as billing
+from snapforge.billing.service import ledger
 from snapforge.jobs import errors, schemas
-from snapforge.jobs import service as jobs
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.submission import previews, submit
 from snapforge.kit import ids
 from snapforge.kit.permissions import Principal
 from tests.core.jobs.captures import add_photo, capture, counted, examined
@@ -22,7 +23,7 @@ class TestScenes:
         return schemas.SceneCreate(kind="scene", capture_id=capture_id, **more)
 
     def preview(self, who: Principal, capture_id: str) -> schemas.Preview:
-        return jobs.preview_job(who, schemas.ScenePreview(kind="scene", capture_id=capture_id))
+        return previews.preview_job(who, schemas.ScenePreview(kind="scene", capture_id=capture_id))
 
     def test_the_pre_flight_names_what_was_measured(self, engine: Engine) -> None:
         who = engine.customer()
@@ -39,10 +40,10 @@ class TestScenes:
         assert (preview.can_start, preview.quote) == (False, None)
         assert preview.findings[0].severity == "blocker"
         with pytest.raises(errors.CaptureNotUsable) as refused:
-            jobs.create_job(who, self.order(capture_id), idempotency_key(who, "k"))
+            submit.create_job(who, self.order(capture_id), idempotency_key(who, "k"))
         assert refused.value.extra["reason"] == "too_few_photos"
         assert refused.value.charged == 0
-        assert billing.balance(who.org_id).held == 0
+        assert ledger.balance(who.org_id).held == 0
 
     def test_while_photos_are_measured_the_preview_is_polled(self, engine: Engine) -> None:
         who = engine.customer()
@@ -50,14 +51,14 @@ class TestScenes:
         preview = self.preview(who, capture_id)
         assert (preview.status, preview.can_start) == ("checking", False)
         assert preview.id is not None
-        assert jobs.get_preview(who, preview.id).status == "checking"
+        assert previews.get_preview(who, preview.id).status == "checking"
         row = tables.find(CaptureRow, f"org#{who.org_id}", f"capture#{capture_id}")
         assert row is not None
         row.pending = 0
         row.expected = row.usable
         row.save()
         examined(who, capture_id)
-        ready = jobs.get_preview(who, preview.id)
+        ready = previews.get_preview(who, preview.id)
         assert (ready.status, ready.can_start, ready.id) == ("ready", True, None)
 
     def test_an_empty_capture_is_told_so(self, engine: Engine) -> None:
@@ -71,7 +72,7 @@ class TestScenes:
         assert preview.id is not None
         for stranger, preview_id in ((engine.customer(), preview.id), (who, ids.new("preview")), (who, "prv_")):
             with pytest.raises(errors.PreviewNotFound):
-                jobs.get_preview(stranger, preview_id)
+                previews.get_preview(stranger, preview_id)
         with pytest.raises(assets_errors.CaptureNotFound):
             self.preview(engine.customer(), capture(who))
 
@@ -80,11 +81,11 @@ class TestScenes:
         capture_id = examined(who, capture(who))
         quote = self.preview(who, capture_id).quote
         with counted() as calls:
-            job = jobs.create_job(who, self.order(capture_id, quote=quote), idempotency_key(who, "k1"))
+            job = submit.create_job(who, self.order(capture_id, quote=quote), idempotency_key(who, "k1"))
         assert calls == ["GetItem", "TransactWriteItems"]
         assert (job.price.credits, job.price.quoted) == (20, True)
         with counted() as calls:
-            jobs.create_job(who, self.order(capture_id), idempotency_key(who, "k2"))
+            submit.create_job(who, self.order(capture_id), idempotency_key(who, "k2"))
         assert calls == ["GetItem", "Query", "GetItem", "GetItem", "TransactWriteItems"]
 
     def test_a_capture_that_changed_since_the_quote_is_refused(self, engine: Engine) -> None:
@@ -96,22 +97,22 @@ class TestScenes:
         row.version += 1
         row.save()
         with pytest.raises(assets_errors.CaptureNotReady):
-            jobs.create_job(who, self.order(capture_id, quote=quote), idempotency_key(who, "k"))
-        assert billing.balance(who.org_id).held == 0
+            submit.create_job(who, self.order(capture_id, quote=quote), idempotency_key(who, "k"))
+        assert ledger.balance(who.org_id).held == 0
 
     def test_a_capture_under_check_is_refused(self, engine: Engine) -> None:
         who = engine.customer()
         with pytest.raises(assets_errors.CaptureNotReady):
-            jobs.create_job(who, self.order(capture(who, pending=1)), idempotency_key(who, "k"))
+            submit.create_job(who, self.order(capture(who, pending=1)), idempotency_key(who, "k"))
 
     def test_the_worker_gets_the_photos_that_were_paid_for(self, engine: Engine) -> None:
         from snapforge.aws import s3
         from snapforge.contracts.manifest import Manifest, SceneWork
-        from snapforge.jobs import attempts
+        from snapforge.jobs.service.runs import attempts
 
         who = engine.customer()
         capture_id = capture(who)
-        job = jobs.create_job(who, self.order(capture_id), idempotency_key(who, "k"))
+        job = submit.create_job(who, self.order(capture_id), idempotency_key(who, "k"))
         add_photo(who, capture_id, 24)
         engine.dispatch(who, job, "token")
         work = Manifest.model_validate_json(s3.get(attempts.prefix_uri(job.id, 1, 1) + "manifest.json")).work
@@ -122,14 +123,14 @@ class TestScenes:
     def test_the_worker_gets_every_option_of_the_order(self, engine: Engine) -> None:
         from snapforge.aws import s3
         from snapforge.contracts.manifest import Manifest, SceneWork
-        from snapforge.jobs import attempts
+        from snapforge.jobs.service.runs import attempts
 
         who = engine.customer()
         options = {
             "preset": "standard", "usdz": False, "longest_side_m": 0.24, "floor": "keep", "compression": "draco",
             "seed": 7,
         }  # fmt: skip
-        job = jobs.create_job(who, self.order(capture(who), **options), idempotency_key(who, "k"))
+        job = submit.create_job(who, self.order(capture(who), **options), idempotency_key(who, "k"))
         engine.dispatch(who, job, "token")
         work = Manifest.model_validate_json(s3.get(attempts.prefix_uri(job.id, 1, 1) + "manifest.json")).work
         assert isinstance(work, SceneWork)
@@ -138,13 +139,13 @@ class TestScenes:
     def test_a_capture_that_is_gone_ends_the_job_free(self, engine: Engine) -> None:
         who = engine.customer()
         capture_id = capture(who)
-        job = jobs.create_job(who, self.order(capture_id), idempotency_key(who, "k"))
+        job = submit.create_job(who, self.order(capture_id), idempotency_key(who, "k"))
         CaptureRow(f"org#{who.org_id}", f"capture#{capture_id}").delete()
         engine.dispatch(who, job, engine.start(who, job))
         heard = engine.heard(job)
         answer = engine.classify(who, job, heard)
         engine.settle(who, job, answer.outcome)
-        failure = jobs.get_job(who, job.id).failure
+        failure = queries.get_job(who, job.id).failure
         assert failure is not None
         assert failure.code == "capture_gone"
-        assert billing.balance(who.org_id).available == 100
+        assert ledger.balance(who.org_id).available == 100

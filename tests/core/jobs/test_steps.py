@@ -4,10 +4,11 @@ import pytest
 
 from snapforge.aws import s3
 from snapforge.contracts.manifest import Manifest
-from snapforge.jobs import attempts, store
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain.life import State
-from snapforge.jobs.workflow import Outcome, RunRef
+from snapforge.jobs import store
+from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.workflow import Outcome, RunRef
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import attempts, settlement, steps
 from snapforge.kit import ids
 from tests.core.jobs.engine import Engine, Made, exact, ref
 
@@ -17,21 +18,21 @@ GONE = Outcome(outcome="gone")
 @pytest.mark.part("JOB-4")
 class TestCheck:
     def test_a_wanted_run_is_dispatched(self, made: Made) -> None:
-        answer = jobs.check(ref(*made))
+        answer = steps.check(ref(*made))
         assert (answer.next, answer.attempt) == ("dispatch", 1)
 
     def test_a_canceled_job_another_run_and_a_strangers_job_end(self, made: Made) -> None:
         who, job = made
-        assert jobs.check(ref(who, job, run=2)).next == "end"
-        assert jobs.check(RunRef(org_id=ids.new("org"), job_id=job.id, run=1)).next == "end"
-        jobs.cancel_job(who, job.id)
-        assert jobs.check(ref(who, job)).next == "end"
+        assert steps.check(ref(who, job, run=2)).next == "end"
+        assert steps.check(RunRef(org_id=ids.new("org"), job_id=job.id, run=1)).next == "end"
+        settlement.cancel_job(who, job.id)
+        assert steps.check(ref(who, job)).next == "end"
 
     def test_a_job_past_its_deadline_is_settled(self, engine: Engine, made: Made) -> None:
         row = engine.row(*made)
         row.deadline = row.created_at
         row.save()
-        answer = jobs.check(ref(*made))
+        answer = steps.check(ref(*made))
         assert answer.next == "settle"
         assert answer.outcome.failure is not None
         assert answer.outcome.failure.category == "deadline"
@@ -58,7 +59,7 @@ class TestClassify:
         answer = engine.classify(who, job, self.fail(engine, made, "transient", 3), attempt=3)
         assert answer.next == "settle"
         engine.settle(who, job, answer.outcome, attempt=3)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert seen.state == State.failed
         assert seen.failure is not None
         assert (seen.failure.code, seen.failure.charged, seen.failure.retryable) == ("it_broke", 0, True)
@@ -95,7 +96,7 @@ class TestClassify:
         answer = engine.classify(who, job, self.fail(engine, made, "input"))
         assert answer.next == "settle"
         engine.settle(who, job, answer.outcome)
-        failure = jobs.get_job(who, job.id).failure
+        failure = queries.get_job(who, job.id).failure
         assert failure is not None
         assert not failure.retryable
         exact(who, available=100)
@@ -110,7 +111,7 @@ class TestClassify:
         engine.progress(job, batch_id, 50, attempt=2)
         engine.progress(job, stale, 80)
         engine.done(job, stale)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.state, seen.attempt, seen.progress.percent) == (State.running, 2, 50)
         assert engine.settle(who, job, Outcome(outcome="done", result_uri="s3://a/b"), attempt=1).state == "running"
         engine.done(job, batch_id, attempt=2)
@@ -127,11 +128,11 @@ class TestClassify:
         engine.progress(job, batch_id, 70)
         engine.failed(job, batch_id, "transient")
         engine.classify(who, job, engine.heard(job))
-        waiting = jobs.get_job(who, job.id)
+        waiting = queries.get_job(who, job.id)
         assert (waiting.progress.percent, waiting.progress.stage, waiting.attempt) == (70, "queued", 2)
         engine.dispatch(who, job, "token", attempt=2)
         engine.claim(job, attempt=2)
-        seen = jobs.get_job(who, job.id)
+        seen = queries.get_job(who, job.id)
         assert (seen.progress.percent, seen.progress.stage) == (70, "draw")
 
     def test_what_step_functions_caught_is_classified_by_its_name(self, engine: Engine, made: Made) -> None:
@@ -152,5 +153,5 @@ class TestClassify:
     def test_a_job_that_ended_meanwhile_needs_no_classification(self, engine: Engine, made: Made) -> None:
         who, job = made
         outcome = self.fail(engine, made, "transient")
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         assert engine.classify(who, job, outcome).next == "end"

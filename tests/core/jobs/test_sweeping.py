@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 
 from snapforge.aws import states
-from snapforge.billing import service as billing
-from snapforge.jobs import schemas, store, sweeping
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain.life import MAX_RECOVERIES, State
-from snapforge.jobs.workflow import execution_name
+from snapforge.billing.service import audits, ledger
+from snapforge.jobs import schemas, store
+from snapforge.jobs.domain.lifecycle import MAX_RECOVERIES, State
+from snapforge.jobs.domain.workflow import execution_name
+from snapforge.jobs.service import queries
+from snapforge.jobs.service.runs import reconciler, settlement
 from snapforge.kit import clock
 from snapforge.kit.errors import Unavailable
 from snapforge.kit.permissions import Principal
@@ -46,20 +47,20 @@ def stop(engine: Engine, job: schemas.Job, recovery: int = 0) -> None:
 class TestReconcile:
     def test_a_job_whose_start_was_lost_is_started(self, engine: Engine, made: Made) -> None:
         who, job = made
-        assert sweeping.reconcile(engine.row(who, job)) == "start"
+        assert reconciler.reconcile(engine.row(who, job)) == "start"
         assert engine.token(job.id)
-        assert sweeping.reconcile(engine.row(who, job)) == "leave"
+        assert reconciler.reconcile(engine.row(who, job)) == "leave"
 
     def test_work_that_goes_on_is_left_alone(self, engine: Engine, made: Made) -> None:
         who, job = made
         engine.working(who, job)
-        assert sweeping.reconcile(engine.row(who, job)) == "leave"
+        assert reconciler.reconcile(engine.row(who, job)) == "leave"
 
     def test_a_silent_end_is_told_to_the_workflow(self, engine: Engine, made: Made) -> None:
         who, job = made
         batch_id = engine.working(who, job)
         engine.batch.end(batch_id, "FAILED", 137, "Host EC2 (instance i-1) terminated.")
-        assert sweeping.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "tell"
         heard = engine.heard(job)
         assert heard is not None
         assert heard.failure is not None
@@ -75,42 +76,42 @@ class TestReconcile:
         assert row is not None
         row.task_token = token
         row.save()
-        assert sweeping.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "tell"
         assert engine.heard(job) is not None
 
     def test_a_lost_execution_is_replaced_and_takes_the_work_over(self, engine: Engine, made: Made) -> None:
         who, job = made
         batch_id = engine.working(who, job)
         stop(engine, job)
-        assert sweeping.reconcile(engine.row(who, job)) == "restart"
+        assert reconciler.reconcile(engine.row(who, job)) == "restart"
         engine.dispatch(who, job, engine.token(job.id))
         assert len(engine.tickets(job)) == 1
         engine.done(job, batch_id)
         heard = engine.heard(job, recovery=1)
         assert heard is not None
         engine.settle(who, job, heard)
-        assert jobs.get_job(who, job.id).state == State.succeeded
+        assert queries.get_job(who, job.id).state == State.succeeded
 
     def test_an_execution_that_is_lost_too_often_fails_the_job_free(self, engine: Engine, made: Made) -> None:
         who, job = made
         engine.start(who, job)
         for recovery in range(MAX_RECOVERIES):
             stop(engine, job, recovery)
-            assert sweeping.reconcile(engine.row(who, job)) == "restart"
+            assert reconciler.reconcile(engine.row(who, job)) == "restart"
             engine.token(job.id)
         stop(engine, job, MAX_RECOVERIES)
-        assert sweeping.reconcile(engine.row(who, job)) == "fail_lost"
-        failure = jobs.get_job(who, job.id).failure
+        assert reconciler.reconcile(engine.row(who, job)) == "fail_lost"
+        failure = queries.get_job(who, job.id).failure
         assert failure is not None
         assert (failure.code, failure.charged) == ("workflow_lost", 0)
-        assert billing.balance(who.org_id).available == 100
+        assert ledger.balance(who.org_id).available == 100
 
     def test_a_crash_between_counting_and_starting_is_mended(self, engine: Engine, made: Made) -> None:
         who, job = made
         row = engine.row(who, job)
         row.recovery = 1
         row.save()
-        assert sweeping.reconcile(engine.row(who, job)) == "start"
+        assert reconciler.reconcile(engine.row(who, job)) == "start"
         assert states.status(execution_name(job.id, 1, 1)) == "RUNNING"
 
     def test_work_done_under_a_lost_execution_is_settled_at_once(self, engine: Engine, made: Made) -> None:
@@ -118,9 +119,9 @@ class TestReconcile:
         batch_id = engine.working(who, job)
         stop(engine, job)
         engine.done(job, batch_id)
-        assert sweeping.reconcile(engine.row(who, job)) == "settle_done"
-        assert jobs.get_job(who, job.id).state == State.succeeded
-        assert billing.balance(who.org_id).available == 98
+        assert reconciler.reconcile(engine.row(who, job)) == "settle_done"
+        assert queries.get_job(who, job.id).state == State.succeeded
+        assert ledger.balance(who.org_id).available == 98
 
 
 @pytest.mark.part("JOB-11")
@@ -129,12 +130,12 @@ class TestDeadlines:
         who, job = made
         batch_id = engine.working(who, job)
         late(engine, made)
-        jobs.sweep()
-        seen = jobs.get_job(who, job.id)
+        reconciler.sweep()
+        seen = queries.get_job(who, job.id)
         assert seen.failure is not None
         assert (seen.failure.category, seen.failure.retryable) == ("deadline", True)
-        balance = billing.balance(who.org_id)
-        assert (balance.available, balance.held, billing.audit(who.org_id)) == (100, 0, [])
+        balance = ledger.balance(who.org_id)
+        assert (balance.available, balance.held, audits.audit(who.org_id)) == (100, 0, [])
         engine.publish(who)
         assert engine.batch.jobs[batch_id]["terminated"]
         heard = engine.heard(job)
@@ -146,16 +147,16 @@ class TestDeadlines:
         engine.working(who, job)
         engine.results(job)
         late(engine, made)
-        jobs.sweep()
-        assert jobs.get_job(who, job.id).state == State.succeeded
+        reconciler.sweep()
+        assert queries.get_job(who, job.id).state == State.succeeded
 
     def test_a_late_job_whose_attempt_told_why_it_failed_says_that(self, engine: Engine, made: Made) -> None:
         who, job = made
         batch_id = engine.working(who, job)
         engine.failed(job, batch_id, "input")
         late(engine, made)
-        jobs.sweep()
-        failure = jobs.get_job(who, job.id).failure
+        reconciler.sweep()
+        failure = queries.get_job(who, job.id).failure
         assert failure is not None
         assert failure.category == "input"
 
@@ -167,23 +168,23 @@ class TestSweep:
     ) -> None:
         job = made[1]
         seen: list[str] = []
-        monkeypatch.setattr(sweeping, "reconcile", lambda row: seen.append(row.id))
-        jobs.sweep()
+        monkeypatch.setattr(reconciler, "reconcile", lambda row: seen.append(row.id))
+        reconciler.sweep()
         assert job.id not in seen
         later = clock.now() + timedelta(seconds=61)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        jobs.sweep()
-        jobs.sweep()
+        reconciler.sweep()
+        reconciler.sweep()
         assert seen.count(job.id) == 1
 
     def test_an_ended_job_is_never_looked_at(self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
         who, job = made
-        jobs.cancel_job(who, job.id)
+        settlement.cancel_job(who, job.id)
         seen: list[str] = []
-        monkeypatch.setattr(sweeping, "reconcile", lambda row: seen.append(row.id))
+        monkeypatch.setattr(reconciler, "reconcile", lambda row: seen.append(row.id))
         later = clock.now() + timedelta(days=1)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        jobs.sweep()
+        reconciler.sweep()
         assert job.id not in seen
 
     def test_one_job_that_breaks_does_not_hold_up_the_others(
@@ -193,19 +194,19 @@ class TestSweep:
         made = [engine.order(who) for _ in range(2)]
         for job in made:
             late(engine, (who, job))
-        real = sweeping.reconcile
+        real = reconciler.reconcile
 
         def broken(row: store.JobRow) -> object:
             if row.id == made[0].id:
                 raise Unavailable("no")
             return real(row)
 
-        monkeypatch.setattr(sweeping, "reconcile", broken)
+        monkeypatch.setattr(reconciler, "reconcile", broken)
         with pytest.raises(ExceptionGroup):
-            jobs.sweep()
-        assert jobs.get_job(who, made[1].id).state == State.failed
+            reconciler.sweep()
+        assert queries.get_job(who, made[1].id).state == State.failed
         monkeypatch.undo()
-        jobs.cancel_job(who, made[0].id)
+        settlement.cancel_job(who, made[0].id)
 
     def test_news_that_the_stream_lost_is_published_after_a_minute(
         self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch
@@ -213,7 +214,7 @@ class TestSweep:
         who, job = made
         later = clock.now() + timedelta(seconds=61)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        jobs.sweep()
+        reconciler.sweep()
         assert states.status(execution_name(job.id, 1, 0)) == "RUNNING"
         assert engine.news(who) == []
 
@@ -226,10 +227,10 @@ class TestSweep:
         assert row is not None
         row.batch_ids = None
         row.save()
-        assert sweeping.reconcile(engine.row(who, job)) == "leave"
+        assert reconciler.reconcile(engine.row(who, job)) == "leave"
         later = clock.now() + timedelta(minutes=3)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert sweeping.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "tell"
         answer = engine.classify(who, job, engine.heard(job))
         assert answer.next == "retry"
 
@@ -239,7 +240,7 @@ class TestSweep:
         who, job = scene
         batch_id = engine.working(who, job)
         del engine.batch.jobs[batch_id]
-        assert sweeping.reconcile(engine.row(who, job)) == "leave"
+        assert reconciler.reconcile(engine.row(who, job)) == "leave"
         later = clock.now() + timedelta(minutes=3)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert sweeping.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "tell"

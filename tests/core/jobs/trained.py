@@ -6,10 +6,11 @@ from typing import Any
 
 from snapforge.aws import s3
 from snapforge.contracts.results import LoraQuality, Result, ResultFile, Usage
-from snapforge.jobs import attempts, schemas
-from snapforge.jobs import service as jobs
-from snapforge.jobs.domain.orders import LoraParameters
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs import schemas
+from snapforge.jobs.domain.requests import LoraParameters
+from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service.runs import attempts
+from snapforge.jobs.service.submission import submit
 from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Principal
 from tests.core.jobs.captures import capture
@@ -22,7 +23,7 @@ def order_lora(who: Principal, **more: Any) -> schemas.Job:
     """Order a LoRA from twelve photos; with `lora_id`, its next version."""
     asked = {"kind": "lora", "rights": True} if "lora_id" in more else VASE
     asked = asked | {"capture_id": more.pop("capture_id", None) or capture(who, photos=12)} | more
-    return jobs.create_job(
+    return submit.create_job(
         who, schemas.LoraCreate.model_validate(asked), idempotency_key(who, ids.new("event"), json.dumps(asked))
     )
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from snapforge.aws import s3
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs.domain.workflow import Outcome
 from snapforge.kit import clock
 from snapforge.kit.permissions import Principal
-from snapforge.loras import errors, keeping, service
+from snapforge.loras import errors
 from snapforge.loras.domain import RESTORABLE
 from snapforge.loras.schemas import LoraChange, LoraDelete, LorasQuery
+from snapforge.loras.service import library, retention, usage
 from tests.core.jobs.engine import Engine
 from tests.core.jobs.trained import leave_adapter, lora_of, order_lora, train
 
@@ -50,57 +51,57 @@ def kept(engine: Engine, folder: str) -> list[str]:
 class TestReading:
     def test_a_list_is_newest_first_in_pages_and_without_the_deleted(self, engine: Engine, who: Principal) -> None:
         first, second, third = (train(engine, who) for _ in range(3))
-        service.delete_lora(who.org_id, second, LATER)
-        page = service.list_loras(who.org_id, LorasQuery(limit=1))
+        retention.delete_lora(who.org_id, second, LATER)
+        page = library.list_loras(who.org_id, LorasQuery(limit=1))
         assert [one.id for one in page.items] == [third]
-        rest = service.list_loras(who.org_id, LorasQuery(limit=1, cursor=page.next_cursor))
+        rest = library.list_loras(who.org_id, LorasQuery(limit=1, cursor=page.next_cursor))
         assert ([one.id for one in rest.items], rest.next_cursor) == ([first], None)
-        assert [one.id for one in service.list_loras(who.org_id, LorasQuery(deleted=True)).items] == [second]
+        assert [one.id for one in library.list_loras(who.org_id, LorasQuery(deleted=True)).items] == [second]
 
     def test_nobody_else_sees_it(self, engine: Engine, who: Principal) -> None:
         lora_id, stranger = train(engine, who), engine.customer()
-        assert service.list_loras(stranger.org_id, LorasQuery()).items == []
+        assert library.list_loras(stranger.org_id, LorasQuery()).items == []
         for call in (
-            lambda: service.get_lora(stranger.org_id, lora_id),
-            lambda: service.rename_lora(stranger.org_id, lora_id, LoraChange(name="mine")),
-            lambda: service.delete_lora(stranger.org_id, lora_id, NOW),
-            lambda: service.restore_lora(stranger.org_id, lora_id),
+            lambda: library.get_lora(stranger.org_id, lora_id),
+            lambda: library.rename_lora(stranger.org_id, lora_id, LoraChange(name="mine")),
+            lambda: retention.delete_lora(stranger.org_id, lora_id, NOW),
+            lambda: retention.restore_lora(stranger.org_id, lora_id),
         ):
             with pytest.raises(errors.LoraNotFound):
                 call()
-        assert service.get_lora(who.org_id, lora_id).name == "A vase"
+        assert library.get_lora(who.org_id, lora_id).name == "A vase"
 
     def test_a_new_name(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)
-        assert service.rename_lora(who.org_id, lora_id, LoraChange(name="The blue one")).name == "The blue one"
-        assert service.get_lora(who.org_id, lora_id).name == "The blue one"
+        assert library.rename_lora(who.org_id, lora_id, LoraChange(name="The blue one")).name == "The blue one"
+        assert library.get_lora(who.org_id, lora_id).name == "The blue one"
 
 
 @pytest.mark.part("JOB-9", "ID-10")
 class TestDeletion:
     def test_it_is_restorable_for_seven_days(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)
-        uri = service.usable(who.org_id, lora_id).trained.uri
-        service.delete_lora(who.org_id, lora_id, LATER)
-        deleted = service.get_lora(who.org_id, lora_id)
+        uri = usage.usable(who.org_id, lora_id).trained.uri
+        retention.delete_lora(who.org_id, lora_id, LATER)
+        deleted = library.get_lora(who.org_id, lora_id)
         assert deleted.deleted_at is not None
         assert deleted.restorable_until == deleted.deleted_at + RESTORABLE
-        keeping.purge_due(clock.now() + RESTORABLE - timedelta(minutes=1))
+        retention.purge_due(clock.now() + RESTORABLE - timedelta(minutes=1))
         assert weights(uri) == [uri]
-        assert service.restore_lora(who.org_id, lora_id).deleted_at is None
-        assert service.usable(who.org_id, lora_id).trained.uri == uri
+        assert retention.restore_lora(who.org_id, lora_id).deleted_at is None
+        assert usage.usable(who.org_id, lora_id).trained.uri == uri
         with pytest.raises(errors.LoraNotDeleted):
-            service.restore_lora(who.org_id, lora_id)
+            retention.restore_lora(who.org_id, lora_id)
 
     def test_then_its_weights_go_and_nobody_elses(self, engine: Engine, who: Principal) -> None:
         lora_id, other = train(engine, who), train(engine, who)
-        uris = [service.usable(who.org_id, one).trained.uri for one in (lora_id, other)]
-        service.delete_lora(who.org_id, lora_id, LATER)
-        assert keeping.purge_due(clock.now() + RESTORABLE + timedelta(minutes=1)) >= 1
+        uris = [usage.usable(who.org_id, one).trained.uri for one in (lora_id, other)]
+        retention.delete_lora(who.org_id, lora_id, LATER)
+        assert retention.purge_due(clock.now() + RESTORABLE + timedelta(minutes=1)) >= 1
         assert [weights(uri) for uri in uris] == [[], [uris[1]]]
         with pytest.raises(errors.LoraNotFound):
-            service.get_lora(who.org_id, lora_id)
-        assert service.get_lora(who.org_id, other).state == "ready"
+            library.get_lora(who.org_id, lora_id)
+        assert library.get_lora(who.org_id, other).state == "ready"
 
     @pytest.mark.usefixtures("versioned")
     def test_now_means_now(self, engine: Engine, who: Principal) -> None:
@@ -108,13 +109,13 @@ class TestDeletion:
         job = order_lora(who)
         lora_id, _ = lora_of(job)
         engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
-        uri = service.usable(who.org_id, lora_id).trained.uri
+        uri = usage.usable(who.org_id, lora_id).trained.uri
         s3.put(uri, s3.get(uri) + b", written again", "application/octet-stream")
         assert len(kept(engine, uri.rpartition("/")[0])) == 2
-        service.delete_lora(who.org_id, lora_id, NOW)
+        retention.delete_lora(who.org_id, lora_id, NOW)
         assert kept(engine, uri.rpartition("/")[0]) == []
         assert kept(engine, f"{uri.partition('/loras/')[0]}/runs/{job.id}") == []
-        for call in (service.get_lora, service.restore_lora, service.usable):
+        for call in (library.get_lora, retention.restore_lora, usage.usable):
             with pytest.raises(errors.LoraNotFound):
                 call(who.org_id, lora_id)
 
@@ -123,7 +124,7 @@ class TestDeletion:
     ) -> None:
         """Half gone, it can neither be used nor restored."""
         lora_id = train(engine, who)
-        uri = service.usable(who.org_id, lora_id).trained.uri
+        uri = usage.usable(who.org_id, lora_id).trained.uri
 
         def killed(_: str) -> None:
             raise RuntimeError("the function was killed")
@@ -131,34 +132,34 @@ class TestDeletion:
         with monkeypatch.context() as broken:
             broken.setattr(s3, "erase", killed)
             with pytest.raises(RuntimeError):
-                service.delete_lora(who.org_id, lora_id, NOW)
+                retention.delete_lora(who.org_id, lora_id, NOW)
         with pytest.raises(errors.LoraDeleted):
-            service.usable(who.org_id, lora_id)
+            usage.usable(who.org_id, lora_id)
         with pytest.raises(errors.LoraNotFound):
-            service.restore_lora(who.org_id, lora_id)
-        assert service.purge_due() >= 1
+            retention.restore_lora(who.org_id, lora_id)
+        assert retention.purge_due(clock.now()) >= 1
         assert weights(uri) == []
 
     def test_while_it_is_trained_it_can_be_deleted_but_not_purged(self, engine: Engine, who: Principal) -> None:
         job = order_lora(who)
         lora_id, _ = lora_of(job)
         with pytest.raises(errors.LoraInTraining):
-            service.delete_lora(who.org_id, lora_id, NOW)
-        service.delete_lora(who.org_id, lora_id, LATER)
-        keeping.purge_due(clock.now() + RESTORABLE + timedelta(minutes=1))
+            retention.delete_lora(who.org_id, lora_id, NOW)
+        retention.delete_lora(who.org_id, lora_id, LATER)
+        retention.purge_due(clock.now() + RESTORABLE + timedelta(minutes=1))
         engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
         with pytest.raises(errors.LoraDeleted):
-            service.usable(who.org_id, lora_id)
+            usage.usable(who.org_id, lora_id)
         # The training under way had put the purge off.
-        keeping.purge_due(clock.now() + 2 * RESTORABLE)
+        retention.purge_due(clock.now() + 2 * RESTORABLE)
         with pytest.raises(errors.LoraNotFound):
-            service.usable(who.org_id, lora_id)
+            usage.usable(who.org_id, lora_id)
 
     def test_a_deleted_one_is_not_trained_or_named(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)
-        service.delete_lora(who.org_id, lora_id, LATER)
-        service.delete_lora(who.org_id, lora_id, LATER)
+        retention.delete_lora(who.org_id, lora_id, LATER)
+        retention.delete_lora(who.org_id, lora_id, LATER)
         with pytest.raises(errors.LoraDeleted):
             order_lora(who, lora_id=lora_id)
         with pytest.raises(errors.LoraDeleted):
-            service.rename_lora(who.org_id, lora_id, LoraChange(name="again"))
+            library.rename_lora(who.org_id, lora_id, LoraChange(name="again"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from snapforge.assets import service
+from snapforge.assets.service import results
 from snapforge.assets.store import Outbox
 from snapforge.aws import bus
 from snapforge.aws.tables import Transaction
@@ -114,7 +114,7 @@ class TestNewsToVariants:
         tx = Transaction()
         file = ResultFile(name="a", role="report", media_type="application/json", bytes=2, sha256="0" * 64)
         given: dict[str, Any] = {"kind": "image", "prefix_uri": "s3://a/b/", "parameters": {}}
-        service.register_results(tx, org_id=org_id, job_id=job_id, files=[file], **given)
+        results.register_results(tx, org_id=org_id, job_id=job_id, files=[file], **given)
         tx.commit()
         told: list[Event] = []
         monkeypatch.setattr(bus, "publish", told.append)

@@ -11,9 +11,10 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
-from snapforge.billing import errors, service
+from snapforge.billing import errors
+from snapforge.billing.service import audits, ledger
 from snapforge.identity import schemas
-from snapforge.identity import service as identity
+from snapforge.identity.service import accounts, sessions
 from snapforge.kit import clock, ids
 from tests.core.billing.deeds import hold, new_org, news, settle
 from tests.support.aws import Aws
@@ -46,11 +47,11 @@ class Customer:
 def customer(aws: Aws) -> Customer:
     """Signed up and logged in; no credits yet, for no bus runs here."""
     email = f"u{secrets.token_hex(8)}@example.com"
-    identity.sign_up(schemas.SignUp(email=email, password="a kingfisher on three stones", name="Ada"))
-    opened = identity.log_in(
+    accounts.sign_up(schemas.SignUp(email=email, password="a kingfisher on three stones", name="Ada"))
+    opened = sessions.log_in(
         schemas.LogIn(email=email, password="a kingfisher on three stones"), address="203.0.113.7", user_agent="tests"
     )
-    return Customer(identity.principal_of_session(opened.body.access_token).org_id, opened.body.access_token)
+    return Customer(sessions.principal_of_session(opened.body.access_token).org_id, opened.body.access_token)
 
 
 def signed_up(org_id: str) -> dict[str, Any]:
@@ -70,7 +71,7 @@ class TestGetBalance:
         """What a hold reserves is gone from available."""
         invoke("on_user_signed_up", signed_up(customer.org_id))
         soon = clock.now() + timedelta(hours=1)
-        service.grant(customer.org_id, credits=20, kind="plan", key="p", memo="Plan", expires_at=soon)
+        ledger.grant(customer.org_id, credits=20, kind="plan", key="p", memo="Plan", expires_at=soon)
         hold(customer.org_id, 30)
         answer = call("billing/get_balance", token=customer.token)
         assert answer.json == {
@@ -116,7 +117,7 @@ class TestListJournals:
         """A cursor carries no org."""
         other = new_org(10)
         hold(other, 1)
-        cursor = service.journals(other, None, 1).next_cursor
+        cursor = ledger.journals(other, None, 1).next_cursor
         answer = call("billing/list_journals", token=customer.token, query={"cursor": cursor})
         assert (answer.status, answer.json) == (200, {"items": []})
 
@@ -127,7 +128,7 @@ class TestOnUserSignedUp:
         org_id = new_org()
         told = [invoke("on_user_signed_up", signed_up(org_id)) for _ in range(2)]
         assert told[0] == told[1]
-        assert service.balance(org_id).available == 100
+        assert ledger.balance(org_id).available == 100
         assert [event["type"] for event in news(org_id)] == ["credits.granted"]
 
 
@@ -139,7 +140,7 @@ class TestGrantCredits:
         told = [invoke("grant_credits", event) for _ in range(2)]
         assert told[0] == told[1]
         assert told[0]["balance"]["available"] == 501
-        assert service.journals(org_id).items[0].memo == "Sorry for the outage"
+        assert ledger.journals(org_id).items[0].memo == "Sorry for the outage"
 
     def test_refuses_a_key_for_another_grant(self) -> None:
         """An operator who types the key of another ticket is told."""
@@ -192,14 +193,14 @@ class TestExpireGrants:
     def test_books_what_expired_and_publishes_what_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Both once."""
         org_id, now = new_org(), clock.now()
-        service.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + timedelta(hours=1))
+        ledger.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + timedelta(hours=1))
         monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=2))
         told = invoke("expire_grants", sample("expire_grants"))
         assert told["expired"] >= 1
         assert told["published"] >= 1
         assert invoke("expire_grants", sample("expire_grants")) == {"expired": 0, "published": 0}
-        assert service.balance(org_id).available == 0
-        assert service.audit(org_id) == []
+        assert ledger.balance(org_id).available == 0
+        assert audits.audit(org_id) == []
 
 
 class TestPublishBillingOutbox:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from snapforge.billing import service as billing
-from snapforge.identity import service as identity
+from snapforge.billing.service import ledger
+from snapforge.identity.service import sessions
 from snapforge.kit.permissions import Permission, Principal
 from tests.core.identity.people import verified
 from tests.core.jobs.engine import Engine, running
@@ -32,6 +32,6 @@ def engine(aws: Aws) -> Iterator[Engine]:
 def customer(engine: Engine) -> Customer:
     """A verified user with the sign-up credits."""
     opened = verified().opened
-    org_id = identity.principal_of_session(opened.body.access_token).org_id
-    billing.grant_at_sign_up(org_id)
+    org_id = sessions.principal_of_session(opened.body.access_token).org_id
+    ledger.grant_at_sign_up(org_id)
     return Customer(Principal(org_id=org_id, permissions=frozenset(Permission)), opened.body.access_token)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from snapforge.billing import service as billing
+from snapforge.billing.service import ledger
 from snapforge.kit import ids
 from tests.core.identity.people import verified
 from tests.support.aws import Aws
@@ -19,7 +19,7 @@ def somebody(aws: Aws) -> Person:
     # Not the one whom the tests of every route log out.
     opened = verified().opened.body
     person = Person(opened.org_id, opened.access_token)
-    billing.grant(person.org_id, credits=500, kind="admin", key=f"test:{ids.new('event')}", memo="test")
+    ledger.grant(person.org_id, credits=500, kind="admin", key=f"test:{ids.new('event')}", memo="test")
     return person
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from snapforge.billing import service as billing
+from snapforge.billing.service import ledger
 from snapforge.jobs import schemas
 from snapforge.kit import ids
 from tests.core.jobs.engine import Engine
@@ -54,7 +54,7 @@ class TestCreateJob:
         assert (second.status, second.text) == (201, first.text)
         assert second.headers["location"] == first.headers["location"]
         assert second.headers["idempotency-replayed"] == "true"
-        assert billing.balance(customer.principal.org_id).held == 2
+        assert ledger.balance(customer.principal.org_id).held == 2
 
     def test_another_body_under_the_key_is_422(self, customer: Customer) -> None:
         order(customer)
@@ -238,7 +238,7 @@ class TestConsumers:
         assert heard is not None
         answer = invoke("settle_job", run | {"attempt": 1, "outcome": heard.model_dump(mode="json")})
         assert answer == {"state": "succeeded"}
-        assert billing.balance(customer.principal.org_id).available == 98
+        assert ledger.balance(customer.principal.org_id).available == 98
 
     @pytest.mark.part("JOB-11")
     def test_a_sweep_tells_how_many_it_looked_at(self, engine: Engine) -> None:

@@ -230,6 +230,16 @@ class Asset:
     variants: tuple[Variant, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AssetLinks:
+    """Signed addresses of one asset, good until `expires_at`."""
+
+    original: str
+    variants: dict[str, str]
+    """By the variant's name."""
+    expires_at: datetime
+
+
 def capture_state(*, expected: int, checked: int) -> CaptureState:
     """The state that counts imply."""
     if checked == 0:

@@ -1,9 +1,8 @@
 """From what the context knows to what the wire says."""
 
 from snapforge.assets import schemas
-from snapforge.assets.domain import Asset, Capture, Facts, UploadState, Variant
+from snapforge.assets.domain import Asset, AssetLinks, Capture, Facts, UploadState, Variant
 from snapforge.assets.refusals import Refusal
-from snapforge.assets.results import AssetLinks
 from snapforge.assets.store import PhotoRow, UploadRow
 from snapforge.kit import clock
 

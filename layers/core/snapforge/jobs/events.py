@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from snapforge.jobs.workflow import RunRef
+from snapforge.jobs.domain.workflow import RunRef
 from snapforge.kit.events import Event
 
 if TYPE_CHECKING:

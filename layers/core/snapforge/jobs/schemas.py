@@ -7,8 +7,10 @@ from pydantic.config import JsonDict
 
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import LoraQuality, Role, SceneQuality
-from snapforge.jobs.domain.life import State
-from snapforge.jobs.domain.orders import (
+from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.preflight import Finding
+from snapforge.jobs.domain.receipts import Receipt
+from snapforge.jobs.domain.requests import (
     Aspect,
     ImageOrder,
     KeptParameters,
@@ -18,8 +20,6 @@ from snapforge.jobs.domain.orders import (
     Priority,
     SceneOrder,
 )
-from snapforge.jobs.domain.preflight import Finding
-from snapforge.jobs.domain.receipts import Receipt
 from snapforge.kit import ids
 from snapforge.kit.schema import Moment, Schema
 

@@ -43,12 +43,12 @@ from snapforge.contracts.preflight import Survey
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs.domain.deadlines import SHARDS
 from snapforge.jobs.domain.failures import Failure
-from snapforge.jobs.domain.life import Life, State
-from snapforge.jobs.domain.orders import KeptParameters, Order
+from snapforge.jobs.domain.lifecycle import Life, State
 from snapforge.jobs.domain.progress import Told
 from snapforge.jobs.domain.receipts import Receipt, Spent
-from snapforge.jobs.results import Results
-from snapforge.jobs.workflow import Outcome
+from snapforge.jobs.domain.requests import KeptParameters, Order
+from snapforge.jobs.domain.results import Results
+from snapforge.jobs.domain.workflow import Outcome
 
 T = TypeVar("T")
 

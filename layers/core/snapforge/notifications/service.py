@@ -1,8 +1,9 @@
 """Send the mail that an event calls for, once."""
 
-from snapforge.aws import delivery, mail, settings
+from snapforge.assets.service import delivery
+from snapforge.aws import mail, settings
 from snapforge.aws.errors import AwsError
-from snapforge.identity import service as identity
+from snapforge.identity.service import accounts
 from snapforge.kit import clock
 from snapforge.kit.events import Event
 from snapforge.notifications import domain, store
@@ -41,13 +42,14 @@ def recipient(event: Event) -> domain.Person:
     """The address in the event, else the org's owner."""
     if "email" in event.data:
         return domain.Person(email=event.data["email"], name=event.data.get("name", ""))
-    email, name, locale = identity.address_of_org_owner(event.org_id)
+    email, name, locale = accounts.address_of_org_owner(event.org_id)
     return domain.Person(email, name, locale)
 
 
 def compose(template: str, event: Event, person: domain.Person) -> Mail:
     """Fill a template for a person."""
-    expires_at = clock.now() + domain.LINK_KEPT
-    house = domain.House(public_url=settings.get("PUBLIC_URL"), sign=lambda key: delivery.sign(key, expires_at))
+    house = domain.House(
+        public_url=settings.get("PUBLIC_URL"), sign=lambda key: delivery.sign(key, expires_in=domain.LINK_KEPT)
+    )
     values = domain.MAILS[template](event, house)
     return render(template, values | {"name": person.name, "public_url": house.public_url})

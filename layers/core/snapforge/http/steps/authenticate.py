@@ -12,15 +12,17 @@ def resolve_principal(route: Route, request: Request) -> None:
     """
     if route.permission is None:
         return
-    # Here, because open routes and consumers do without it.
-    from snapforge.identity import service as identity
-
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated(headers={"www-authenticate": 'Bearer realm="snapforge"'})
+    # Imported here, because open routes do without both, and every other request without one of them.
     if not token.startswith("sf_"):
-        request.principal = identity.principal_of_session(token)
+        from snapforge.identity.service import sessions
+
+        request.principal = sessions.principal_of_session(token)
         return
-    request.principal, allowance = identity.principal_of_key(token)
+    from snapforge.identity.service import keys
+
+    request.principal, allowance = keys.principal_of_key(token)
     request.response_headers |= allowance.headers()

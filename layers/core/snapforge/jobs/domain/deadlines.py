@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from snapforge.jobs.domain.orders import ImageParameters, LoraParameters, Parameters
+from snapforge.jobs.domain.requests import ImageParameters, LoraParameters, Parameters
 
 SHARDS = 8
 GRACE = timedelta(minutes=5)

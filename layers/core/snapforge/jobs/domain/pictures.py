@@ -6,7 +6,7 @@ from snapforge.contracts.adapters import AdapterRef
 from snapforge.contracts.manifest import ImageWork
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS, ImageModel, Range
 from snapforge.jobs.domain.catalogue.styles import STYLES, styled
-from snapforge.jobs.domain.orders.image import ImageOrder, ImageParameters, LoraUse
+from snapforge.jobs.domain.requests.image import ImageOrder, ImageParameters, LoraUse
 
 
 class NotDrawableError(ValueError):

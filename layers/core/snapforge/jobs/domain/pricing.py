@@ -6,7 +6,7 @@ from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.loras import LORA_BASES
 from snapforge.jobs.domain.catalogue.priorities import PRICE_FACTORS
 from snapforge.jobs.domain.catalogue.scenes import SCENE_PRESETS
-from snapforge.jobs.domain.orders import ImageParameters, LoraParameters, Parameters
+from snapforge.jobs.domain.requests import ImageParameters, LoraParameters, Parameters
 from snapforge.kit.money import Money
 
 MEGAPIXEL = 1024 * 1024

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from snapforge.jobs.domain.life import State
+from snapforge.jobs.domain.lifecycle import State
 
 
 @dataclass(frozen=True, slots=True)

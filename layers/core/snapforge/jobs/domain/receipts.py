@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from snapforge.contracts.results import Usage
-from snapforge.jobs.domain.orders.priority import Priority
+from snapforge.jobs.domain.requests.priority import Priority
 from snapforge.kit.schema import Schema
 
 HOUR = 3600

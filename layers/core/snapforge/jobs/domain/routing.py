@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from snapforge.jobs.domain.catalogue.providers import SERVED, served
-from snapforge.jobs.domain.orders.image import ImageParameters
+from snapforge.jobs.domain.requests.image import ImageParameters
 
 OWN = "own"
 _PREFIX = "provider:"

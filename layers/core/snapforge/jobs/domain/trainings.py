@@ -6,9 +6,9 @@ from snapforge.contracts.adapters import MAX_PHOTOS, MIN_PHOTOS
 from snapforge.contracts.manifest import LoraWork, Photo
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.loras import LORA_BASES, trainable
-from snapforge.jobs.domain.orders import LoraOrder, LoraParameters
 from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
 from snapforge.jobs.domain.preflight import Finding, PhotoFacts, of_photos
+from snapforge.jobs.domain.requests import LoraOrder, LoraParameters
 
 GOOD_PHOTOS = 8
 _ANY_CAPTURE = "cap_" + 26 * "0"

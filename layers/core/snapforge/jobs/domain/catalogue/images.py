@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from snapforge.jobs.domain.orders.image import Aspect
+from snapforge.jobs.domain.requests.image import Aspect
 
 Family = Literal["flux1", "flux2", "z-image"]
 """Models of a family share an engine and, where they have any, adapters."""

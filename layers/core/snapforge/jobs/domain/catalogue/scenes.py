@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from snapforge.jobs.domain.orders import Preset
+from snapforge.jobs.domain.requests import Preset
 
 
 @dataclass(frozen=True, slots=True)

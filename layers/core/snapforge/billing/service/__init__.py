@@ -1,0 +1,1 @@
+"""What functions and upper contexts may ask of billing."""

@@ -1,0 +1,1 @@
+"""Who works: warm workers, started by what waits; tickets; pictures that providers draw."""
