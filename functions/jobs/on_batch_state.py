@@ -7,5 +7,5 @@ from snapforge.triggers import aws_event
 
 @aws_event("aws.batch", "Batch Job State Change", BatchJobStateChange, queue="batch-states")
 def handler(change: BatchJobStateChange) -> None:
-    """Told twice, late or out of order, it changes nothing that stands."""
+    """Reported twice, late or out of order, it changes nothing that stands."""
     reports.take_batch_state(change.detail.job_id, change.detail.job_name)

@@ -23,9 +23,9 @@ from pydantic import TypeAdapter
 
 from snapforge.billing import domain as ledger
 from snapforge.jobs.domain import deadlines, pictures, pricing, progress
-from snapforge.jobs.domain.lifecycle import State
-from snapforge.jobs.domain.progress import Told
-from snapforge.jobs.domain.requests import ImageOrder, Parameters
+from snapforge.jobs.domain.lifecycle import JobState
+from snapforge.jobs.domain.progress import ProgressSnapshot
+from snapforge.jobs.domain.requests import ImageRequest, Parameters
 from snapforge.jobs.schemas import Job, JobCreate, Price, Progress
 from snapforge.kit import ids
 from snapforge.kit.permissions import BY_ROLE, OrgRole
@@ -122,7 +122,7 @@ async def create_job(
     body: JobCreate, who: Creator, idempotency_key: IdempotencyKey, request: Request, response: Response
 ) -> Job:
     """Order pictures."""
-    assert isinstance(body, ImageOrder)
+    assert isinstance(body, ImageRequest)
     now = datetime.now(UTC)
     parameters = pictures.resolve(body, 7, OFFERED)
     price = pricing.price(parameters)
@@ -130,7 +130,7 @@ async def create_job(
     job = Job(
         id=ids.new("job"),
         kind="image",
-        state=State.queued,
+        state=JobState.queued,
         run=1,
         attempt=1,
         progress=Progress(stage="queued", percent=0, eta_seconds=pricing.predicted_seconds(parameters)),
@@ -226,18 +226,18 @@ def _hold(who: Caller, job: Job, hold_id: str, now: datetime) -> list[dict[str, 
     row = dynamodb.get_item(TableName=PREFIX + "billing", Key=key, ConsistentRead=True)["Item"]
     account = ledger.Account(
         org_id=who.org_id,
-        avail=int(row["avail"]["N"]),
+        available=int(row["avail"]["N"]),
         held=int(row["held"]["N"]),
         debt=int(row["debt"]["N"]),
         grants=tuple(_grant(part["M"]) for part in row["grants"]["L"]),
         version=int(row["version"]["N"]),
     )
-    deed = ledger.Deed(id=ids.new("journal"), key=f"job:{job.id}:1:hold", memo=f"2 pictures · {job.id}", at=now)
+    deed = ledger.JournalDraft(id=ids.new("journal"), key=f"job:{job.id}:1:hold", memo=f"2 pictures · {job.id}", at=now)
     change = ledger.hold(account, deed, hold_id=hold_id, credits=job.price.credits)
     assert change.posting is not None
     after, journal = change.posting.account, change.posting.journal
     pk = f"org#{who.org_id}"
-    state = item(pk=pk, sk="account", cls="Account", avail=after.avail, held=after.held, debt=after.debt)
+    state = item(pk=pk, sk="account", cls="Account", available=after.available, held=after.held, debt=after.debt)
     state |= item(version=after.version) | {"grants": _grants(after.grants)}
     legs = {"L": [{"M": item(account=leg.account, amount=leg.amount)} for leg in journal.legs]}
     entry = item(pk=pk, sk=f"key#{journal.key}", cls="Journal", id=journal.id, seq=journal.seq, kind=journal.kind.value)
@@ -307,7 +307,7 @@ def _grants(grants: tuple[ledger.Grant, ...]) -> dict[str, Any]:
 
 
 def _read(row: dict[str, Any], told: dict[str, Any] | None) -> Job:
-    state = State(row["state"]["S"])
+    state = JobState(row["state"]["S"])
     started = datetime.fromisoformat(row["started_at"]["S"]) if "started_at" in row else None
     current = _told(told) if told else None
     predicted, credits_ = int(row["predicted_seconds"]["N"]), int(row["credits"]["N"])
@@ -333,8 +333,8 @@ def _read(row: dict[str, Any], told: dict[str, Any] | None) -> Job:
     )
 
 
-def _told(row: dict[str, Any]) -> Told:
-    return Told(
+def _told(row: dict[str, Any]) -> ProgressSnapshot:
+    return ProgressSnapshot(
         attempt=int(row["attempt"]["N"]),
         percent=int(row["percent"]["N"]),
         floor=int(row["floor"]["N"]),

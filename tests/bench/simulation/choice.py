@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.bench.results import Entry, Section, Table, percentile
 from tests.bench.simulation import arrivals, containers, machines
-from tests.bench.simulation.warm import House, Outcome, Settings
+from tests.bench.simulation.warm import MailContext, Outcome, Settings
 
 TITLE = "Image queues, simulated"
 SEEDS = (1, 2, 3)
@@ -90,7 +90,7 @@ def _sweep() -> list[Settings]:
 
 
 def _of(settings: Settings, **rates: float) -> Seen:
-    return _over_seeds(lambda seed: House(arrivals.bursty(seed, HOURS, **rates), settings).run())
+    return _over_seeds(lambda seed: MailContext(arrivals.bursty(seed, HOURS, **rates), settings).run())
 
 
 def _over_seeds(run: Callable[[int], Outcome]) -> Seen:
@@ -107,7 +107,7 @@ def _of_small(*, fair: bool) -> float:
     waits: list[float] = []
     for seed in SEEDS:
         orders = arrivals.flood(seed)
-        House(orders, Settings(CHOSEN.idle, CHOSEN.micro_batch, CHOSEN.target, 1, fair=fair)).run()
+        MailContext(orders, Settings(CHOSEN.idle, CHOSEN.micro_batch, CHOSEN.target, 1, fair=fair)).run()
         waits += [order.begun - order.at for order in orders if order.org == "small" and order.at > 180]
     return percentile(waits, 0.95)
 

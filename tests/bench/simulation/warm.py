@@ -39,7 +39,7 @@ class Outcome:
     workers: int
 
 
-class House:
+class MailContext:
     """One run. Events are (time, number, what to do)."""
 
     def __init__(self, orders: Sequence[Order], settings: Settings) -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from snapforge.aws import tables
 from snapforge.billing.service import ledger
-from tests.core.billing.deeds import hold, settle
+from tests.core.billing.operations import hold, settle
 
 WRITE = "dynamodb.TransactWriteItems"
 
@@ -66,20 +66,20 @@ def lost_answer() -> Iterator[None]:
         yield
 
 
-def die(deed: str, moment: str, org_id: str) -> None:
-    """Do a deed and die by SIGKILL `before` or `after` its transaction is written. Runs in a process of its own."""
+def die(draft: str, moment: str, org_id: str) -> None:
+    """Do a draft and die by SIGKILL `before` or `after` its transaction is written. Runs in a process of its own."""
 
     def kill(**_: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with hooked(f"{moment}-call.{WRITE}", kill):
-        do(deed, org_id)
+        do(draft, org_id)
 
 
-def do(deed: str, org_id: str) -> object:
-    """A deed by name, on an org with 10 credits and the hold h1 of 4."""
-    if deed == "grant":
+def do(draft: str, org_id: str) -> object:
+    """A draft by name, on an org with 10 credits and the hold h1 of 4."""
+    if draft == "grant":
         return ledger.grant(org_id, credits=5, kind="pack", key="second", memo="Pack").key
-    if deed == "hold":
+    if draft == "hold":
         return hold(org_id, 3, "h2")
     return settle(org_id, 1)

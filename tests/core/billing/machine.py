@@ -1,8 +1,8 @@
 """A state machine that plays with the ledger's rules and holds them to laws written without looking at them.
 
-Generators are tiny on purpose (one org, three keys a deed, amounts up to 6, a clock of whole hours): rare states are
-then common. The deeds share only some keys, or a few claws would use up what grants need. Credits are compared unit by
-unit: a balance is the list of its credits' grant ids in the order of spending.
+Generators are tiny on purpose (one org, three keys a draft, amounts up to 6, a clock of whole hours): rare states are
+then common. The operations share only some keys, or a few clawbacks would use up what grants need. Credits are
+compared unit by unit: a balance is the list of its credits' grant ids in the order of spending.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -53,8 +53,8 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
 
         # The book: what the tables do with a posting.
 
-        def deed(self, key: str) -> Any:
-            return domain.Deed(id=f"j{len(self.journals)}", key=key, memo="", at=self.now)
+        def draft(self, key: str) -> Any:
+            return domain.JournalDraft(id=f"j{len(self.journals)}", key=key, memo="", at=self.now)
 
         def post(self, posting: Any, *asked: Any) -> bool:
             """Append under its key; a repeated request changes nothing, another request is told apart."""
@@ -79,7 +79,7 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
         def dead(self) -> dict[str, int]:
             return {g.id: g.remaining for g in self.account.grants if self.expired(g)}
 
-        # The deeds.
+        # The operations.
 
         @rule(key=GRANT_KEYS, credits=AMOUNTS, kind=KINDS, priority=st.integers(1, 2), lasts=st.integers(0, 3))
         def give(self, key: str, credits: int, kind: str, priority: int, lasts: int) -> None:
@@ -91,10 +91,10 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
                 remaining=credits,
             )
             if lasts == 1:
-                assert isinstance(raised(domain.grant, self.account, self.deed(key), given), ValueError)
+                assert isinstance(raised(domain.grant, self.account, self.draft(key), given), ValueError)
                 return
             before, debt, dead = self.units(), self.account.debt, self.dead()
-            posting = domain.grant(self.account, self.deed(key), given)
+            posting = domain.grant(self.account, self.draft(key), given)
             if self.post(posting, "grant", kind, credits):
                 self.grants[given.id] = given
                 assert self.account.debt == max(0, debt - credits)
@@ -106,7 +106,7 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
         @rule(hold_id=HOLDS, data=st.data())
         def reserve(self, hold_id: str, data: st.DataObject) -> None:
             credits = data.draw(st.integers(0, min(6, len(self.units()) + 1)))
-            arguments = (self.account, self.deed(f"hold:{hold_id}"))
+            arguments = (self.account, self.draft(f"hold:{hold_id}"))
             units, dead = self.units(), self.dead()
             if self.account.debt or credits > len(units):
                 error = raised(domain.hold, *arguments, hold_id=hold_id, credits=credits)
@@ -136,7 +136,7 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
         def end(self, data: st.DataObject, capture: int) -> None:
             hold_id = data.draw(st.sampled_from(sorted(self.holds)))
             was = self.holds[hold_id]
-            arguments = (self.account, was, self.deed(f"settle:{hold_id}"))
+            arguments = (self.account, was, self.draft(f"settle:{hold_id}"))
             if was.state != "open":
                 error = raised(domain.settle, *arguments, capture=capture)
                 assert isinstance(error, domain.Ended)
@@ -170,10 +170,10 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
         def take_back(self, key: str, credits: int, kind: str, of: str | None) -> None:
             first = of and f"g-{of}"
             units, debt, dead = self.units(first=first), self.account.debt, self.dead()
-            posting = domain.claw(
-                self.account, self.deed(key), credits=credits, kind=domain.GrantKind(kind), grant_id=first
+            posting = domain.clawback(
+                self.account, self.draft(key), credits=credits, kind=domain.GrantKind(kind), grant_id=first
             )
-            if self.post(posting, "claw", kind, credits, first):
+            if self.post(posting, "clawback", kind, credits, first):
                 assert sorted(self.units()) == sorted(units[credits:])
                 assert self.account.debt == debt + max(0, credits - len(units))
                 assert self.dead() == dead
@@ -183,11 +183,11 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
         @rule(key=FORGIVE_KEYS, credits=AMOUNTS)
         def forgive(self, key: str, credits: int) -> None:
             if credits > self.account.debt:
-                error = raised(domain.write_off, self.account, self.deed(key), credits=credits)
+                error = raised(domain.write_off, self.account, self.draft(key), credits=credits)
                 assert isinstance(error, ValueError)
                 return
             units, debt = self.units(), self.account.debt
-            if self.post(domain.write_off(self.account, self.deed(key), credits=credits), "write_off", credits):
+            if self.post(domain.write_off(self.account, self.draft(key), credits=credits), "write_off", credits):
                 assert (self.units(), self.account.debt) == (units, debt - credits)
 
         @precondition(lambda self: any(grant.expires_at for grant in self.grants.values()))
@@ -200,27 +200,27 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
         def sweep(self) -> None:
             units, dead = self.units(), self.dead()
             while (gone := self.account.due(self.now)) is not None:
-                posting = domain.expire(self.account, self.deed(f"expire:{gone.id}"), gone)
+                posting = domain.expire(self.account, self.draft(f"expire:{gone.id}"), gone)
                 assert self.post(posting, "expire", gone.id, gone.remaining), "one grant expires once by sweeping"
                 assert posting.journal.change("house:expired") == dead.pop(gone.id)
             assert not dead
             assert self.units() == units
             for grant in self.account.grants:
-                assert isinstance(raised(domain.expire, self.account, self.deed("x"), grant), ValueError)
+                assert isinstance(raised(domain.expire, self.account, self.draft("x"), grant), ValueError)
 
         @initialize(amount=st.sampled_from([1.0, True, "1", 0, -1]))
         def no_number(self, amount: Any) -> None:
-            """Every deed refuses what is no whole number of credits."""
+            """Every draft refuses what is no whole number of credits."""
             wanted = ValueError if type(amount) is int else TypeError
-            deed, kind = self.deed("no"), domain.GrantKind.pack
+            draft, kind = self.draft("no"), domain.GrantKind.pack
             given = domain.Grant(id="g", kind=kind, priority=1, expires_at=None, remaining=amount)
             free = domain.Hold(id="h", org_id=ORG, amount=0, allocations=())
-            assert isinstance(raised(domain.grant, self.account, deed, given), wanted)
-            assert isinstance(raised(domain.claw, self.account, deed, credits=amount, kind=kind), wanted)
-            assert isinstance(raised(domain.write_off, self.account, deed, credits=amount), wanted)
+            assert isinstance(raised(domain.grant, self.account, draft, given), wanted)
+            assert isinstance(raised(domain.clawback, self.account, draft, credits=amount, kind=kind), wanted)
+            assert isinstance(raised(domain.write_off, self.account, draft, credits=amount), wanted)
             if amount != 0:
-                assert isinstance(raised(domain.hold, self.account, deed, hold_id="h", credits=amount), wanted)
-                assert isinstance(raised(domain.settle, self.account, free, deed, capture=amount), wanted)
+                assert isinstance(raised(domain.hold, self.account, draft, hold_id="h", credits=amount), wanted)
+                assert isinstance(raised(domain.settle, self.account, free, draft, capture=amount), wanted)
 
         # What is true after every step.
 
@@ -240,13 +240,13 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
             for journal in self.journals.values():
                 for leg in journal.legs:
                     folds[leg.account] = folds.get(leg.account, 0) + leg.amount
-            assert folds.get(f"org:{ORG}:avail", 0) == self.account.avail
+            assert folds.get(f"org:{ORG}:available", 0) == self.account.available
             assert folds.get(f"org:{ORG}:held", 0) == self.account.held
             assert -folds.get(f"org:{ORG}:debt", 0) == self.account.debt
 
         @invariant()
         def nothing_is_below_zero(self) -> None:
-            assert self.account.avail >= 0
+            assert self.account.available >= 0
             assert self.account.held >= 0
             assert self.account.debt >= 0
 
@@ -264,7 +264,7 @@ def machine(domain: ModuleType) -> type[RuleBasedStateMachine]:  # noqa: C901 - 
         @invariant()
         def grants_make_the_available_credits(self) -> None:
             grants = self.account.grants
-            assert self.account.avail == sum(grant.remaining for grant in grants)
+            assert self.account.available == sum(grant.remaining for grant in grants)
             assert all(grant.remaining > 0 for grant in grants)
             assert list(grants) == sorted(grants, key=rank)
             assert len({grant.id for grant in grants}) == len(grants)

@@ -11,7 +11,7 @@ from snapforge.billing import errors
 from snapforge.billing.domain import Settled
 from snapforge.billing.service import ledger
 from snapforge.kit.errors import Unavailable
-from tests.core.billing.deeds import hold, settle
+from tests.core.billing.operations import hold, settle
 
 ROUNDS = 6
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Orgs:
 
 
 @dataclass(frozen=True)
-class Told:
+class ProgressSnapshot:
     """What one process saw."""
 
     journal_id: str
@@ -40,17 +40,17 @@ class Told:
     busy: int
 
 
-def patiently(deed: Callable[[], T]) -> tuple[T, int]:
-    """Repeat a deed while the answer is 503, as a client does; returns the 503s, too."""
+def patiently(draft: Callable[[], T]) -> tuple[T, int]:
+    """Repeat a draft while the answer is 503, as a client does; returns the 503s, too."""
     busy = 0
     while True:
         try:
-            return deed(), busy
+            return draft(), busy
         except Unavailable:
             busy += 1
 
 
-def race(number: int, orgs: Orgs, start: Barrier, told: "Queue[Told]") -> None:
+def race(number: int, orgs: Orgs, start: Barrier, told: "Queue[ProgressSnapshot]") -> None:
     """Run all races with the others; each begins when everybody is there."""
     ledger.balance(orgs.mixed)  # the client is made before the start
     dice = random.Random(number)
@@ -86,4 +86,4 @@ def race(number: int, orgs: Orgs, start: Barrier, told: "Queue[Told]") -> None:
             lambda hold_id=hold_id, capture=capture: settle(orgs.mixed, capture, hold_id)  # type: ignore[misc]
         )
         captured, busy = captured + settled.captured, busy + waited
-    told.put(Told(journal.id, ended, was_first, got_sixty, captured, refused, busy))
+    told.put(ProgressSnapshot(journal.id, ended, was_first, got_sixty, captured, refused, busy))

@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 import pytest
 
 from snapforge.billing import domain
-from snapforge.billing.domain import Account, Deed, Grant, GrantKind, Hold, HoldState, Journal, JournalKind, Leg, audit
+from snapforge.billing.domain import (
+    Account,
+    Grant,
+    GrantKind,
+    Hold,
+    HoldState,
+    Journal,
+    JournalDraft,
+    JournalKind,
+    Leg,
+    audit,
+)
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -24,8 +35,8 @@ class Book:
         return audit.faults(self.account, self.holds, self.journals)
 
 
-def deed(key: str) -> Deed:
-    return Deed(f"jrn_{key}", key, key, NOW)
+def draft(key: str) -> JournalDraft:
+    return JournalDraft(f"jrn_{key}", key, key, NOW)
 
 
 @pytest.fixture
@@ -33,16 +44,16 @@ def book() -> Book:
     """Two grants, a hold that captured 4 of 6, an open one of 5, a free one."""
     account, journals, holds = Account("o"), [], []
     for name, priority in (("g1", 1), ("g2", 2)):
-        posting = domain.grant(account, deed(name), Grant(name, GrantKind.pack, priority, None, 10))
+        posting = domain.grant(account, draft(name), Grant(name, GrantKind.pack, priority, None, 10))
         account = posting.account
         journals.append(posting.journal)
     for hold_id, credits in (("h1", 6), ("h2", 5), ("h0", 0)):
-        change = domain.hold(account, deed(f"hold:{hold_id}"), hold_id=hold_id, credits=credits)
+        change = domain.hold(account, draft(f"hold:{hold_id}"), hold_id=hold_id, credits=credits)
         holds.append(change.hold)
         if change.posting is not None:
             account = change.posting.account
             journals.append(change.posting.journal)
-    change = domain.settle(account, holds[0], deed("settle:h1"), capture=4)
+    change = domain.settle(account, holds[0], draft("settle:h1"), capture=4)
     assert change.posting is not None
     holds[0] = change.hold
     return Book(change.posting.account, holds, [*journals, change.posting.journal])
@@ -58,7 +69,9 @@ def count_twice(book: Book) -> None:
 
 def more_available(book: Book) -> None:
     book.account = replace(
-        book.account, avail=book.account.avail + 1, grants=(one_more(book.account.grants[0]), *book.account.grants[1:])
+        book.account,
+        available=book.account.available + 1,
+        grants=(one_more(book.account.grants[0]), *book.account.grants[1:]),
     )
 
 
@@ -79,7 +92,7 @@ def below_zero(book: Book) -> None:
 
 
 def other_org(book: Book) -> None:
-    book.journals[0] = replace(book.journals[0], legs=(Leg("org:p:avail", 10), Leg("house:granted:pack", -10)))
+    book.journals[0] = replace(book.journals[0], legs=(Leg("org:p:available", 10), Leg("house:granted:pack", -10)))
 
 
 def hold_gone(book: Book) -> None:
@@ -99,7 +112,7 @@ def ended_unpaid(book: Book) -> None:
 
 
 def other_amount(book: Book) -> None:
-    book.journals[2] = replace(book.journals[2], legs=(Leg("org:o:avail", -7), Leg("org:o:held", 7)))
+    book.journals[2] = replace(book.journals[2], legs=(Leg("org:o:available", -7), Leg("org:o:held", 7)))
 
 
 def unsorted(book: Book) -> None:
@@ -124,12 +137,12 @@ class TestAudit:
             (drop_last, "journals are numbered [1, 2, 3, 4], the account counts 5"),
             (count_twice, "more than one journal has the key g1"),
             (count_twice, "more than one journal has the id jrn_g1"),
-            (more_available, "org:o:avail: the journals come to 11, the account says 12"),
+            (more_available, "org:o:available: the journals come to 11, the account says 12"),
             (more_held, "org:o:held: the journals come to 5, the account says 6"),
             (more_held, "open holds come to 5, the account holds 6"),
             (owing, "org:o:debt: the journals come to 0, the account says 1"),
-            (below_zero, "org:o:avail is below zero after journal hold:h2"),
-            (other_org, "journal g1 reaches beyond o: ['org:p:avail']"),
+            (below_zero, "org:o:available is below zero after journal hold:h2"),
+            (other_org, "journal g1 reaches beyond o: ['org:p:available']"),
             (hold_gone, "journals name the hold h1, which is not there"),
             (hold_reopened, "hold h1 (open) has 1 begins and 1 ends"),
             (captured_more, "journal settle:h1 earns another amount than hold h1 captured"),

@@ -10,8 +10,8 @@ from snapforge.aws import tables
 from snapforge.billing import errors
 from snapforge.billing.service import audits, ledger
 from snapforge.kit.errors import Unavailable
-from tests.core.billing.deeds import hold, new_org, news, raised, settle
 from tests.core.billing.faults import conflicts, die, do, lost_answer
+from tests.core.billing.operations import hold, new_org, news, raised, settle
 
 pytestmark = [pytest.mark.part("BIL-1"), pytest.mark.usefixtures("aws")]
 
@@ -27,15 +27,15 @@ def org_id() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def orgs(aws: object) -> dict[tuple[str, str], str]:
-    """Six deaths, all at once: org by deed and moment."""
+    """Six deaths, all at once: org by draft and moment."""
     context = multiprocessing.get_context("spawn")
     orgs = {}
     victims = []
-    for deed in ("grant", "hold", "settle"):
+    for draft in ("grant", "hold", "settle"):
         for moment in ("before", "after"):
-            orgs[deed, moment] = new_org(10)
-            hold(orgs[deed, moment], 4)
-            victims.append(context.Process(target=die, args=(deed, moment, orgs[deed, moment])))
+            orgs[draft, moment] = new_org(10)
+            hold(orgs[draft, moment], 4)
+            victims.append(context.Process(target=die, args=(draft, moment, orgs[draft, moment])))
     for victim in victims:
         victim.start()
     for victim in victims:
@@ -67,34 +67,34 @@ class TestConflicts:
 class TestLostAnswers:
     """The transaction is written and the caller does not know."""
 
-    @pytest.mark.parametrize(("deed", "again"), [("grant", ""), ("hold", "AlreadyPosted"), ("settle", "HoldEnded")])
-    def test_are_made_good_by_doing_it_again(self, org_id: str, deed: str, again: str) -> None:
-        """The repeated deed finds itself done."""
+    @pytest.mark.parametrize(("draft", "again"), [("grant", ""), ("hold", "AlreadyPosted"), ("settle", "HoldEnded")])
+    def test_are_made_good_by_doing_it_again(self, org_id: str, draft: str, again: str) -> None:
+        """The repeated draft finds itself done."""
         with lost_answer():
-            assert raised(lambda: do(deed, org_id)) == "Unavailable"
+            assert raised(lambda: do(draft, org_id)) == "Unavailable"
         before = ledger.balance(org_id)
-        assert raised(lambda: do(deed, org_id)) == again
+        assert raised(lambda: do(draft, org_id)) == again
         assert ledger.balance(org_id) == before
 
 
 class TestSuddenDeath:
-    """SIGKILL in the middle of a deed, then the deed again."""
+    """SIGKILL in the middle of a draft, then the draft again."""
 
     @pytest.mark.parametrize("moment", ["before", "after"])
     @pytest.mark.parametrize(
-        ("deed", "again", "balance"),
+        ("draft", "again", "balance"),
         [("grant", "", (11, 4)), ("hold", "AlreadyPosted", (3, 7)), ("settle", "HoldEnded", (9, 0))],
     )
     def test_leaves_all_or_nothing(
-        self, orgs: dict[tuple[str, str], str], deed: str, again: str, balance: tuple[int, int], moment: str
+        self, orgs: dict[tuple[str, str], str], draft: str, again: str, balance: tuple[int, int], moment: str
     ) -> None:
         """Before the write: the second try does it. After: the second try finds it done, with its news."""
-        org_id = orgs[deed, moment]
+        org_id = orgs[draft, moment]
         assert audits.audit(org_id) == []
-        assert raised(lambda: do(deed, org_id)) == (again if moment == "after" else "")
+        assert raised(lambda: do(draft, org_id)) == (again if moment == "after" else "")
         now = ledger.balance(org_id)
         assert (now.available, now.held) == balance
-        assert len(news(org_id)) == (2 if deed == "grant" else 1)
+        assert len(news(org_id)) == (2 if draft == "grant" else 1)
         assert audits.audit(org_id) == []
 
 

@@ -11,7 +11,7 @@ from tests.core.billing.machine import machine
 @pytest.mark.part("BIL-1")
 class TestInvariants:
     def test_hold_after_every_step(self) -> None:
-        """200 plays of 25 deeds break no law of machine.py."""
+        """200 plays of 25 operations break no law of machine.py."""
         run_state_machine_as_test(
             machine(domain),
             settings=settings(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from snapforge.billing.service import audits, ledger
-from tests.core.billing.deeds import hold, new_org
-from tests.core.billing.racer import Orgs, Told, race
+from tests.core.billing.operations import hold, new_org
+from tests.core.billing.racer import Orgs, ProgressSnapshot, race
 from tests.support.aws import Aws
 
 PROCESSES = 8
@@ -19,7 +19,7 @@ class Raced:
     """The orgs after the races, and what each process saw."""
 
     orgs: Orgs
-    told: list[Told]
+    told: list[ProgressSnapshot]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Billing's deeds on real tables."""
+"""Billing's operations on real tables."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +14,7 @@ from snapforge.billing.domain import Settled
 from snapforge.billing.service import audits, ledger
 from snapforge.kit import clock, ids
 from snapforge.kit.page import InvalidCursor, encode_cursor
-from tests.core.billing.deeds import hold, new_org, news, settle
+from tests.core.billing.operations import hold, new_org, news, settle
 
 pytestmark = [pytest.mark.part("BIL-1"), pytest.mark.usefixtures("aws")]
 HOUR = timedelta(hours=1)
@@ -51,14 +51,14 @@ class TestGrant:
         with pytest.raises(errors.KeyReused, match="first"):
             ledger.grant(org_id, credits=11, kind="pack", key="first", memo="Pack")
         with pytest.raises(errors.KeyReused):
-            ledger.claw(org_id, credits=10, kind="pack", key="first", memo="Refund")
+            ledger.clawback(org_id, credits=10, kind="pack", key="first", memo="Refund")
         assert ledger.balance(org_id).available == 10
         assert audits.audit(org_id) == []
 
     def test_is_the_same_request_in_debt(self) -> None:
         """Repeated after its credits were clawed back, the key still names the first journal."""
         org_id = new_org(10)
-        ledger.claw(org_id, credits=15, kind="pack", key="refund", memo="Refund")
+        ledger.clawback(org_id, credits=15, kind="pack", key="refund", memo="Refund")
         again = ledger.grant(org_id, credits=10, kind="pack", key="first", memo="Pack")
         assert again.seq == 1
         assert ledger.balance(org_id).debt == 5
@@ -127,7 +127,7 @@ class TestHold:
     def test_is_refused_in_debt(self) -> None:
         """402 with the debt, until a top-up has paid it."""
         org_id = new_org(10)
-        ledger.claw(org_id, credits=30, kind="pack", key="refund", memo="Refund")
+        ledger.clawback(org_id, credits=30, kind="pack", key="refund", memo="Refund")
         with pytest.raises(errors.AccountInDebt) as refused:
             hold(org_id, 1)
         assert (refused.value.status, refused.value.document()["debt"]) == (402, 20)
@@ -247,13 +247,13 @@ class TestExpireDue:
         orgs = [new_org() for _ in range(3)]
         for org_id in orgs:
             ledger.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
-        damage(orgs[1], "avail", 6)
+        damage(orgs[1], "available", 6)
         with pytest.raises(ExceptionGroup) as failed:
             ledger.expire_due(now + HOUR)
         assert [error.__notes__ for error in failed.value.exceptions] == [[orgs[1]]]
         assert [audits.audit(org_id) for org_id in (orgs[0], orgs[2])] == [[], []]
         assert ledger.balance(orgs[2]).available == 0
-        damage(orgs[1], "avail", 5)
+        damage(orgs[1], "available", 5)
         assert ledger.expire_due(now + HOUR) == 1
 
     def test_is_seen_before_the_sweep(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,8 +271,8 @@ class TestDebt:
         org_id = new_org(1000)
         hold(org_id, 950)
         settle(org_id, 950)
-        claw = ledger.claw(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund")
-        assert ledger.claw(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund") == claw
+        clawback = ledger.clawback(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund")
+        assert ledger.clawback(org_id, credits=1000, kind="pack", key="refund:1", memo="Refund") == clawback
         assert (ledger.balance(org_id).available, ledger.balance(org_id).debt) == (0, 950)
         ledger.grant(org_id, credits=500, kind="pack", key="second", memo="Pack")
         assert (ledger.balance(org_id).available, ledger.balance(org_id).debt) == (0, 450)
@@ -310,13 +310,13 @@ class TestJournals:
             ledger.journals("org_x", encode_cursor(text))
 
     def test_are_only_ever_put_and_never_over_another(self, calls: list[tuple[str, dict[str, Any]]]) -> None:
-        """Every write to the ledger in a life of deeds is a Put where nothing lies."""
+        """Every write to the ledger in a life of operations is a Put where nothing lies."""
         org_id, now = new_org(10), clock.now()
         ledger.grant(org_id, credits=5, kind="plan", key="p", memo="Plan", expires_at=now + HOUR)
         hold(org_id, 7)
         settle(org_id, 3)
         ledger.expire_due(now + HOUR)
-        ledger.claw(org_id, credits=20, kind="pack", key="c", memo="Refund")
+        ledger.clawback(org_id, credits=20, kind="pack", key="c", memo="Refund")
         ledger.write_off(org_id, credits=1, key="w", memo="Forgiven")
         audits.audit(org_id)
         assert {name for name, _ in calls} <= {"GetItem", "Query", "TransactWriteItems"}
@@ -333,7 +333,8 @@ class TestJournals:
 
 class TestAudit:
     @pytest.mark.parametrize(
-        ("attribute", "value", "fault"), [("held", 5, "open holds come to 4"), ("avail", 5, "differs from the grants")]
+        ("attribute", "value", "fault"),
+        [("held", 5, "open holds come to 4"), ("available", 5, "differs from the grants")],
     )
     def test_finds_a_changed_row(self, attribute: str, value: int, fault: str) -> None:
         """Somebody edits a balance by hand."""

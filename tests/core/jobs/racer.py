@@ -31,7 +31,7 @@ class Track:
 
 
 @dataclass
-class Told:
+class ProgressSnapshot:
     """What one process saw."""
 
     same_key: str = ""
@@ -45,9 +45,9 @@ def person(org_id: str) -> Principal:
     return Principal(org_id=org_id, permissions=frozenset(Permission), user_id="usr_race")
 
 
-def race(number: int, track: Track, start: Barrier, told: "Queue[Told]") -> None:
+def race(number: int, track: Track, start: Barrier, told: "Queue[ProgressSnapshot]") -> None:
     """Run all races with the others; each begins when everybody is there."""
-    seen = Told()
+    seen = ProgressSnapshot()
     ledger.balance(track.one_key)  # the client is made before the start
 
     start.wait(60)

@@ -143,7 +143,7 @@ def attempt_of(job: schemas.Job, attempt: int = 1) -> store.AttemptRow:
 
 def is_in(place: str, job: schemas.Job) -> bool:
     """Whether the job's attempt is there, by the index."""
-    return store.attempt_pk(job.id) in {row.pk for row in store.in_place(place, most=500)}
+    return store.attempt_pk(job.id) in {row.pk for row in store.in_place(place, limit=500)}
 
 
 @pytest.mark.part("JOB-4", "JOB-6")
@@ -218,7 +218,7 @@ class TestToWarmWorkers:
         assert reconciler.reconcile(engine.row(who, job)) == "leave"
         later = clock.now() + timedelta(minutes=3)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert reconciler.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "report"
         assert engine.classify(who, job, engine.heard(job)).next == "retry"
 
     def test_a_canceled_job_is_not_dispatched(self, engine: Engine, made: Made) -> None:
@@ -247,7 +247,7 @@ class TestPlaces:
     def test_a_job_that_waits_knows_its_position_and_when_its_turn_comes(self, engine: Engine) -> None:
         """At its own priority; those that were begun or canceled count no more."""
         who = engine.customer()
-        before = len(store.in_place("images-bulk", most=500))
+        before = len(store.in_place("images-bulk", limit=500))
         made = [engine.order(who, priority="bulk", count=16) for _ in range(3)]
         for job in made:
             engine.dispatch(who, job, engine.start(who, job))
@@ -270,7 +270,7 @@ class TestPlaces:
         assert queries.get_job(who, job.id).progress.queue_position is None
         engine.dispatch(who, job, "token", attempt=2)
         position = queries.get_job(who, job.id).progress.queue_position
-        assert position == len(store.in_place("images-standard", most=500))
+        assert position == len(store.in_place("images-standard", limit=500))
 
 
 @pytest.mark.part("JOB-4", "JOB-11")
@@ -297,7 +297,7 @@ class TestEndsOfWorkers:
         who, job = made
         worker = engine.working(who, job)
         engine.batch.end(worker, "FAILED", 70)
-        assert reconciler.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "report"
         assert engine.classify(who, job, engine.heard(job)).next == "retry"
 
     def test_a_claim_whose_owner_fell_silent_is_lost_though_its_batch_job_runs(

@@ -37,7 +37,7 @@ WORK = ImageWork(
 )
 
 
-class House:
+class MailContext:
     """An attempt's order, and what came of it."""
 
     def __init__(self, aws: Aws, queue_url: str, work: ImageWork, provider: str) -> None:
@@ -69,7 +69,7 @@ class House:
         """The function's deed."""
         provider_jobs.draw_ticket(self.ticket, message_id=self.message_id, seconds=seconds)
 
-    def told(self) -> list[Progress | Done | Failed]:
+    def reports(self) -> list[Progress | Done | Failed]:
         """All reports of it so far."""
         found = []
         while messages := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages"):
@@ -104,8 +104,8 @@ def make(aws: Aws, served: Served, reports_url: str) -> Any:
     """Make an order: `make(provider, count=…)`."""
     del served
 
-    def order(provider: str = "together", **more: Any) -> House:
-        return House(aws, reports_url, WORK.model_copy(update=more), provider)
+    def order(provider: str = "together", **more: Any) -> MailContext:
+        return MailContext(aws, reports_url, WORK.model_copy(update=more), provider)
 
     return order
 
@@ -131,7 +131,7 @@ class TestDraw:
         assert len({file.sha256 for file in pictures}) == 3
         assert result.files[-1].role == "preview"
         assert (result.engine, result.model) == (f"provider:{provider}", "flux-schnell")
-        told = house.told()
+        told = house.reports()
         assert isinstance(told[-1], Done)
         assert told[-1].batch_job_id == json.loads(s3.get(house.prefix + CLAIM))["batch_job_id"]
         percents = [report.percent for report in told if isinstance(report, Progress)]
@@ -167,7 +167,7 @@ class TestFailures:
         house = make("together", count=1)
         served.next("broken")
         house.draw()
-        failed = house.told()[-1]
+        failed = house.reports()[-1]
         assert isinstance(failed, Failed)
         assert (failed.category, failed.code) == (FailureCategory.transient, "provider_unavailable")
         assert failed.result_uri == house.prefix + "partial.json"
@@ -186,7 +186,7 @@ class TestFailures:
         house = make("together", count=1)
         served.next("policy")
         house.draw()
-        failed = house.told()[-1]
+        failed = house.reports()[-1]
         assert isinstance(failed, Failed)
         assert (failed.category, bool(failed.fix)) == (FailureCategory.input, True)
 
@@ -204,21 +204,21 @@ class TestFailures:
         house = make("together")
         monkeypatch.setattr(secrets, "read", lambda name: {})
         house.draw()
-        failed = house.told()[-1]
+        failed = house.reports()[-1]
         assert isinstance(failed, Failed)
         assert (failed.category, failed.code) == (FailureCategory.transient, "provider_refused_us")
 
     def test_an_order_that_is_not_served_there_is_never_sent(self, make: Any, served: Served) -> None:
         house = make("replicate", steps=12)
         house.draw()
-        assert isinstance(house.told()[-1], Failed)
+        assert isinstance(house.reports()[-1], Failed)
         assert served.asked == []
 
     def test_a_provider_that_hangs_is_told_before_the_functions_time_is_over(self, make: Any, served: Served) -> None:
         house = make("together", count=1)
         served.next("hang")
         house.draw(seconds=provider_jobs.RESERVE_SECONDS + 0.3)
-        failed = house.told()[-1]
+        failed = house.reports()[-1]
         assert isinstance(failed, Failed)
         assert failed.code == "provider_timeout"
 
@@ -230,24 +230,24 @@ class TestDeliveredAgain:
     ) -> None:
         house = make()
         house.draw()
-        house.told()
+        house.reports()
         asked = len(served.asked)
         _later(monkeypatch)
         house.draw()
-        assert [report.type for report in house.told()] == ["done"]
+        assert [report.type for report in house.reports()] == ["done"]
         assert len(served.asked) == asked
 
     def test_a_message_that_comes_while_it_is_worked_on_changes_nothing(self, make: Any, served: Served) -> None:
         house = make()
         assert claims.take(house.prefix, f"together-{house.message_id}")
         house.draw()
-        assert (house.told(), served.asked) == ([], [])
+        assert (house.reports(), served.asked) == ([], [])
 
     def test_a_strangers_claim_stands(self, make: Any, served: Served) -> None:
         house = make()
         s3.put(house.prefix + CLAIM, b'{"batch_job_id": "another"}', "application/json")
         house.draw()
-        assert (house.told(), served.asked) == ([], [])
+        assert (house.reports(), served.asked) == ([], [])
 
     def test_after_a_death_it_goes_on_with_the_pictures_that_are_missing(
         self, make: Any, served: Served, monkeypatch: pytest.MonkeyPatch
@@ -266,7 +266,7 @@ class TestDeliveredAgain:
         house = make()
         s3.put(house.prefix + CANCELED, b"{}", "application/json")
         house.draw()
-        assert (house.told(), served.asked) == ([], [])
+        assert (house.reports(), served.asked) == ([], [])
         assert not s3.exists(house.prefix + CLAIM)
 
     @pytest.mark.part("JOB-5")
@@ -289,7 +289,7 @@ class TestDeliveredAgain:
         house.draw()
         assert len(served.asked) < 16
         assert not s3.exists(house.prefix + "result.json")
-        failed = house.told()[-1]
+        failed = house.reports()[-1]
         assert isinstance(failed, Failed)
         assert failed.category is FailureCategory.canceled
         partial = house.result("partial.json")
@@ -309,7 +309,7 @@ class TestDeliveredAgain:
         threading.Timer(0.3, lambda: s3.put(house.prefix + CANCELED, b"{}", "application/json")).start()
         house.draw()
         assert served.paths()[-1].endswith("/cancel")
-        failed = house.told()[-1]
+        failed = house.reports()[-1]
         assert isinstance(failed, Failed)
         assert (failed.category, failed.result_uri) == (FailureCategory.canceled, house.prefix + "partial.json")
         assert not s3.exists(house.prefix + "picture-00.png")

@@ -5,7 +5,7 @@ import pytest
 from snapforge.assets.service import gallery
 from snapforge.aws import s3
 from snapforge.jobs import errors
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.workflow import Outcome
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import attempts, settlement
@@ -90,7 +90,7 @@ class TestSettle:
         answer = engine.classify(who, job, engine.heard(job))
         engine.settle(who, job, answer.outcome)
         seen = queries.get_job(who, job.id)
-        assert (seen.state, seen.price.charged) == (State.failed, 0)
+        assert (seen.state, seen.price.charged) == (JobState.failed, 0)
         assert seen.results is not None
         assert len(seen.results.files) == 1
         assert seen.receipt is not None
@@ -109,7 +109,7 @@ class TestCancel:
         who, job = scene
         batch_id = engine.working(who, job)
         canceled = settlement.cancel_job(who, job.id)
-        assert (canceled.state, canceled.price.charged, canceled.price.released) == (State.canceled, 0, 20)
+        assert (canceled.state, canceled.price.charged, canceled.price.released) == (JobState.canceled, 0, 20)
         exact(who, available=100)
         engine.publish(who)
         assert engine.batch.jobs[batch_id]["terminated"]

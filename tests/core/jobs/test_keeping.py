@@ -25,7 +25,7 @@ class TestKeeper:
     def empty(self, engine: Engine) -> None:
         """Nothing waits, nobody works, nothing was decided."""
         for place in locations.QUEUES:
-            for row in store.in_place(place, most=500):
+            for row in store.in_place(place, limit=500):
                 found = store.find_attempt(row.pk.removeprefix("job#"), *map(int, row.sk.split("#")[1:]))
                 if found is not None:
                     store.close(found, GONE, clock.now())
@@ -117,7 +117,7 @@ class TestKeeper:
 class TestDecision:
     """The pure one."""
 
-    POLICY = Policy(target_seconds=60, most=4)
+    POLICY = Policy(target_seconds=60, max_workers=4)
 
     @pytest.mark.parametrize(
         ("waiting", "running", "starting", "started"),

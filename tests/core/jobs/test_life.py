@@ -7,18 +7,18 @@ import pytest
 
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs.domain import deadlines, failures, lifecycle, pictures, progress, shares
-from snapforge.jobs.domain.lifecycle import IllegalMoveError, Life, State
-from snapforge.jobs.domain.observed_state import Execution, Truth, Work, decide
-from snapforge.jobs.domain.progress import Told
-from snapforge.jobs.domain.requests import ImageOrder, ImageParameters, Preset, SceneParameters
+from snapforge.jobs.domain.lifecycle import IllegalMoveError, JobState, Lifecycle
+from snapforge.jobs.domain.observed_state import Execution, ObservedState, Work, decide
+from snapforge.jobs.domain.progress import ProgressSnapshot
+from snapforge.jobs.domain.requests import ImageParameters, ImageRequest, Preset, SceneParameters
 
 NOW = datetime(2026, 11, 21, 2, 20, tzinfo=UTC)
 CAPTURE = "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"
 Transient, OutOfMemory = FailureCategory.transient, FailureCategory.out_of_memory
 
 
-def image(**more: Any) -> ImageOrder:
-    return ImageOrder(kind="image", **({"prompt": "a kingfisher"} | more))
+def image(**more: Any) -> ImageRequest:
+    return ImageRequest(kind="image", **({"prompt": "a kingfisher"} | more))
 
 
 def scene(photos: int = 36, preset: Preset = "draft") -> SceneParameters:
@@ -32,8 +32,8 @@ def drawn(**more: Any) -> ImageParameters:
 @pytest.mark.part("JOB-1")
 class TestLife:
     def test_a_job_runs_and_ends_once(self) -> None:
-        running = lifecycle.begin(Life())
-        assert running.state is State.running
+        running = lifecycle.begin(Lifecycle())
+        assert running.state is JobState.running
         for end in lifecycle.FINAL:
             ended = lifecycle.end(running, end)
             assert ended.final
@@ -49,24 +49,24 @@ class TestLife:
 
     def test_running_is_no_end(self) -> None:
         with pytest.raises(IllegalMoveError):
-            lifecycle.end(Life(), State.running)
+            lifecycle.end(Lifecycle(), JobState.running)
 
     def test_only_failed_and_canceled_jobs_begin_a_new_run(self) -> None:
-        tired = Life(attempt=3, reduced=True, failed=(Transient,), recovery=2)
-        for state in (State.failed, State.canceled):
-            assert lifecycle.restart(lifecycle.end(tired, state)) == Life(run=2)
-        for state in (State.queued, State.running, State.succeeded):
+        tired = Lifecycle(attempt=3, reduced=True, failed=(Transient,), recovery=2)
+        for state in (JobState.failed, JobState.canceled):
+            assert lifecycle.restart(lifecycle.end(tired, state)) == Lifecycle(run=2)
+        for state in (JobState.queued, JobState.running, JobState.succeeded):
             with pytest.raises(IllegalMoveError):
-                lifecycle.restart(Life(state=state))
+                lifecycle.restart(Lifecycle(state=state))
 
     def test_only_the_current_attempt_of_an_unfinished_run_counts(self) -> None:
-        assert Life().awaits(1, 1)
-        assert not Life(attempt=2).awaits(1, 1)
-        assert not Life(run=2).awaits(1, 1)
-        assert not Life(state=State.canceled).awaits(1, 1)
+        assert Lifecycle().awaits(1, 1)
+        assert not Lifecycle(attempt=2).awaits(1, 1)
+        assert not Lifecycle(run=2).awaits(1, 1)
+        assert not Lifecycle(state=JobState.canceled).awaits(1, 1)
 
     def test_a_lost_execution_is_replaced_a_few_times(self) -> None:
-        living: Life | None = Life()
+        living: Lifecycle | None = Lifecycle()
         for count in range(lifecycle.MAX_RECOVERIES):
             assert living is not None
             assert living.recovery == count
@@ -78,7 +78,7 @@ class TestLife:
 @pytest.mark.part("JOB-4")
 class TestRetries:
     def test_transient_failures_use_up_three_attempts_with_growing_waits(self) -> None:
-        living, first = lifecycle.fail_attempt(Life(), Transient)
+        living, first = lifecycle.fail_attempt(Lifecycle(), Transient)
         living, second = lifecycle.fail_attempt(living, Transient)
         assert first is not None
         assert second is not None
@@ -87,7 +87,7 @@ class TestRetries:
         assert lifecycle.fail_attempt(living, Transient) == (living, None)
 
     def test_out_of_memory_is_tried_once_more_and_smaller(self) -> None:
-        living, again = lifecycle.fail_attempt(Life(), OutOfMemory)
+        living, again = lifecycle.fail_attempt(Lifecycle(), OutOfMemory)
         assert again is not None
         assert living.reduced
         assert lifecycle.fail_attempt(living, OutOfMemory)[1] is None
@@ -97,12 +97,12 @@ class TestRetries:
 
     @pytest.mark.parametrize("category", sorted(set(FailureCategory) - failures.RETRIED))
     def test_all_else_would_end_the_same_way(self, category: FailureCategory) -> None:
-        assert lifecycle.fail_attempt(Life(), category) == (Life(), None)
+        assert lifecycle.fail_attempt(Lifecycle(), category) == (Lifecycle(), None)
 
     def test_waits_have_a_cap(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(failures, "MAX_ATTEMPTS", 100)
         again = failures.next_attempt((Transient,) * 50, reduced=False)
-        assert again == failures.Again(failures.BACKOFF_CAP_SECONDS, reduced=False)
+        assert again == failures.NextAttempt(failures.BACKOFF_CAP_SECONDS, reduced=False)
 
     @pytest.mark.parametrize(
         ("exit_code", "reason", "category"),
@@ -146,31 +146,31 @@ class TestTruth:
             ("running", "working", False, True, False, "leave"),
             ("running", "none", False, True, False, "leave"),
             ("running", "waiting", False, True, False, "leave"),
-            ("running", "ended", False, True, False, "tell"),
-            ("running", "ended", True, True, False, "tell"),
-            ("running", "told", False, True, False, "tell"),
+            ("running", "ended", False, True, False, "report"),
+            ("running", "ended", True, True, False, "report"),
+            ("running", "reported", False, True, False, "report"),
             ("absent", "none", False, True, False, "start"),
             ("ended", "working", False, True, False, "restart"),
-            ("ended", "told", True, True, False, "settle_done"),
+            ("ended", "reported", True, True, False, "settle_done"),
             ("ended", "none", False, False, False, "fail_lost"),
             ("running", "working", False, True, True, "fail_deadline"),
             ("running", "ended", True, True, True, "settle_done"),
             ("absent", "none", False, True, True, "fail_deadline"),
-            ("ended", "told", False, False, True, "fail_deadline"),
+            ("ended", "reported", False, False, True, "fail_deadline"),
         ],
     )
     def test_the_sweeper_does_what_the_engines_truth_demands(
         self, execution: Execution, work: Work, result: bool, recoveries: bool, late: bool, action: str
     ) -> None:
-        truth = Truth(execution, work, result, recoveries_left=recoveries)
+        truth = ObservedState(execution, work, result, recoveries_left=recoveries)
         assert decide(truth, NOW, self.LATE if late else self.SOON) == action
 
     def test_every_state_of_the_engine_has_an_answer_and_late_jobs_end(self) -> None:
         for execution in ("absent", "running", "ended"):
-            for work in ("none", "waiting", "working", "ended", "told"):
+            for work in ("none", "waiting", "working", "ended", "reported"):
                 for result in (False, True):
                     for left in (False, True):
-                        truth = Truth(execution, work, result, recoveries_left=left)
+                        truth = ObservedState(execution, work, result, recoveries_left=left)
                         decide(truth, NOW, self.SOON)
                         assert decide(truth, NOW, self.LATE) in {"settle_done", "fail_deadline"}
 
@@ -199,27 +199,27 @@ class TestDeadlines:
 
 @pytest.mark.part("JOB-1")
 class TestProgress:
-    def told(self, percent: int = 40, floor: int = 0, eta: int | None = 100) -> Told:
-        return Told(attempt=1, percent=percent, floor=floor, stage="training", eta_seconds=eta, at=NOW)
+    def told(self, percent: int = 40, floor: int = 0, eta: int | None = 100) -> ProgressSnapshot:
+        return ProgressSnapshot(attempt=1, percent=percent, floor=floor, stage="training", eta_seconds=eta, at=NOW)
 
     def test_the_percent_does_not_fall_when_another_attempt_begins(self) -> None:
         assert progress.floor(None) == 0
         assert progress.floor(self.told(40, 10)) == 40
-        assert progress.percent(State.running, self.told(3, floor=40)) == 40
+        assert progress.percent(JobState.running, self.told(3, floor=40)) == 40
 
     def test_only_success_is_a_hundred(self) -> None:
-        assert progress.percent(State.running, self.told(100)) == 99
-        assert progress.percent(State.succeeded, None) == 100
-        assert progress.percent(State.queued, None) == 0
+        assert progress.percent(JobState.running, self.told(100)) == 99
+        assert progress.percent(JobState.succeeded, None) == 100
+        assert progress.percent(JobState.queued, None) == 0
 
     def test_the_eta_is_the_workers_else_what_is_left_of_the_prediction(self) -> None:
         begun = NOW - timedelta(seconds=30)
-        assert progress.eta_seconds(State.running, self.told(), 500, begun) == 100
-        assert progress.eta_seconds(State.running, self.told(eta=None), 500, begun) == 470
-        assert progress.eta_seconds(State.running, self.told(eta=None), 500, None) == 500
-        assert progress.eta_seconds(State.queued, None, 500, None) == 500
+        assert progress.eta_seconds(JobState.running, self.told(), 500, begun) == 100
+        assert progress.eta_seconds(JobState.running, self.told(eta=None), 500, begun) == 470
+        assert progress.eta_seconds(JobState.running, self.told(eta=None), 500, None) == 500
+        assert progress.eta_seconds(JobState.queued, None, 500, None) == 500
 
     def test_what_takes_longer_than_thought_has_no_eta(self) -> None:
         begun = NOW - timedelta(seconds=1000)
-        assert progress.eta_seconds(State.running, self.told(eta=None), 500, begun) is None
-        assert progress.eta_seconds(State.succeeded, None, 500, NOW) is None
+        assert progress.eta_seconds(JobState.running, self.told(eta=None), 500, begun) is None
+        assert progress.eta_seconds(JobState.succeeded, None, 500, NOW) is None

@@ -23,7 +23,7 @@ from snapforge.billing.service import audits, ledger
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import errors, schemas, store
 from snapforge.jobs.domain.failures import MAX_ATTEMPTS
-from snapforge.jobs.domain.lifecycle import FINAL, State
+from snapforge.jobs.domain.lifecycle import FINAL, JobState
 from snapforge.jobs.domain.workflow import Outcome
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import reconciler, settlement, steps
@@ -63,7 +63,7 @@ class JobLife(RuleBasedStateMachine):
     @property
     def going(self) -> bool:
         """Whether the run has not ended."""
-        return not self.row.life().final
+        return not self.row.lifecycle().final
 
     @property
     def workable(self) -> bool:
@@ -123,7 +123,7 @@ class JobLife(RuleBasedStateMachine):
         run, attempt, outcome = self.heard[-1 - which % len(self.heard)]
         for _ in range(1 + again):
             before = self.row
-            stale = before.life().final or self.place != (run, attempt)
+            stale = before.lifecycle().final or self.place != (run, attempt)
             self._go_on(run, attempt, outcome)
             if stale:
                 assert self.row.version == before.version, "news of what is past changes nothing"
@@ -157,9 +157,9 @@ class JobLife(RuleBasedStateMachine):
         before = self.row.state
         for _ in range(1 + again):
             try:
-                assert settlement.cancel_job(self.who, self.job.id).state == State.canceled
+                assert settlement.cancel_job(self.who, self.job.id).state == JobState.canceled
             except errors.JobAlreadyEnded:
-                assert before in {State.succeeded, State.failed}
+                assert before in {JobState.succeeded, JobState.failed}
 
     @rule(key=st.integers(0, 2))
     def the_customer_retries(self, key: int) -> None:
@@ -167,7 +167,7 @@ class JobLife(RuleBasedStateMachine):
         try:
             submit.retry_job(self.who, self.job.id, idempotency_key(self.who, f"retry-{key}-{int(before.run)}"))
         except errors.JobNotRetryable:
-            assert before.state not in {State.failed, State.canceled}
+            assert before.state not in {JobState.failed, JobState.canceled}
         else:
             assert self.row.run == before.run + 1
 
@@ -194,7 +194,7 @@ class JobLife(RuleBasedStateMachine):
         if dice:
             return
         self._late()
-        assert self.row.life().final
+        assert self.row.lifecycle().final
 
     @invariant()
     def a_run_ends_once_with_its_hold_and_a_failure_is_free(self) -> None:
@@ -204,7 +204,7 @@ class JobLife(RuleBasedStateMachine):
             assert row.charged is not None
             assert row.deadline_at is None
             assert self.ended.setdefault(run, (row.state, int(row.charged))) == (row.state, int(row.charged))
-            assert row.charged == 0 or row.state == State.succeeded
+            assert row.charged == 0 or row.state == JobState.succeeded
             assert balance.held == 0
         else:
             assert run not in self.ended
@@ -218,7 +218,7 @@ class JobLife(RuleBasedStateMachine):
     def the_percent_never_falls_within_a_run(self) -> None:
         run = self.place[0]
         seen = queries.get_job(self.who, self.job.id)
-        if seen.state in {State.queued, State.running}:
+        if seen.state in {JobState.queued, JobState.running}:
             assert seen.progress.percent >= self.percent.get(run, 0)
             self.percent[run] = seen.progress.percent
 
@@ -227,7 +227,7 @@ class JobLife(RuleBasedStateMachine):
             return
         if self.going:
             self._late()
-        assert self.row.life().final
+        assert self.row.lifecycle().final
         assert ledger.balance(self.who.org_id).held == 0
         assert audits.audit(self.who.org_id) == []
 

@@ -9,7 +9,7 @@ from snapforge.billing.errors import InsufficientCredits
 from snapforge.billing.service import audits, ledger
 from snapforge.jobs import errors, schemas
 from snapforge.jobs.domain import quotes
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.workflow import Outcome
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import settlement
@@ -31,7 +31,7 @@ class TestCreate:
         with counted() as calls:
             job = submit.create_job(who, image(), idempotency_key(who, "k"))
         assert calls == ["GetItem", "TransactWriteItems"]
-        assert (job.state, job.price.credits, job.price.held, job.run, job.attempt) == (State.queued, 2, 2, 1, 1)
+        assert (job.state, job.price.credits, job.price.held, job.run, job.attempt) == (JobState.queued, 2, 2, 1, 1)
         assert job.progress.eta_seconds == job.predicted_seconds
         balance = ledger.balance(who.org_id)
         assert (balance.available, balance.held) == (98, 2)
@@ -74,7 +74,7 @@ class TestCreate:
         with pytest.raises(InsufficientCredits):
             submit.create_job(who, image(), idempotency_key(who, "k"))
         ledger.grant(who.org_id, credits=5, kind="pack", key="more", memo="Pack")
-        assert submit.create_job(who, image(), idempotency_key(who, "k")).state == State.queued
+        assert submit.create_job(who, image(), idempotency_key(who, "k")).state == JobState.queued
 
     def test_a_random_seed_is_drawn_and_told(self, engine: Engine) -> None:
         who = engine.customer()
@@ -144,7 +144,7 @@ class TestRetry:
     def test_a_new_run_has_a_new_hold_and_can_succeed(self, engine: Engine, state: str) -> None:
         who, job = self.ended(engine, state)
         again = submit.retry_job(who, job.id, idempotency_key(who, "again"))
-        assert (again.state, again.run, again.attempt, again.failure) == (State.queued, 2, 1, None)
+        assert (again.state, again.run, again.attempt, again.failure) == (JobState.queued, 2, 1, None)
         assert again.parameters == job.parameters
         assert ledger.balance(who.org_id).held == 2
         assert engine.news(who)[-1] == "job.retried"
@@ -153,7 +153,7 @@ class TestRetry:
         heard = engine.heard(again, run=2)
         assert heard is not None
         engine.settle(who, again, heard, run=2)
-        assert queries.get_job(who, job.id).state == State.succeeded
+        assert queries.get_job(who, job.id).state == JobState.succeeded
         assert (ledger.balance(who.org_id).available, audits.audit(who.org_id)) == (98, [])
 
     def test_reports_of_the_first_run_do_not_reach_the_second(self, engine: Engine) -> None:
@@ -163,7 +163,7 @@ class TestRetry:
         engine.progress(job, stale, 90)
         engine.done(job, stale)
         seen = queries.get_job(who, job.id)
-        assert (seen.state, seen.progress.percent) == (State.queued, 0)
+        assert (seen.state, seen.progress.percent) == (JobState.queued, 0)
         assert engine.settle(who, job, Outcome(outcome="done", result_uri="s3://a/b")).state == "queued"
 
     def test_the_same_key_answers_the_same_run(self, engine: Engine) -> None:

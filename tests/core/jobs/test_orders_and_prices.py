@@ -12,11 +12,11 @@ from snapforge.jobs.domain import pictures, preflight, pricing, quotes, receipts
 from snapforge.jobs.domain.quotes import Quote
 from snapforge.jobs.domain.requests import (
     MAX_SEED,
-    ImageOrder,
     ImageParameters,
+    ImageRequest,
     Preset,
-    SceneOrder,
     SceneParameters,
+    SceneRequest,
     fingerprint,
 )
 from snapforge.jobs.schemas import ImageCreate, JobCreate
@@ -27,8 +27,8 @@ KEY = "a-key-of-at-least-thirty-two-bytes-length"
 ORDER: TypeAdapter[Any] = TypeAdapter(JobCreate)
 
 
-def image(**more: Any) -> ImageOrder:
-    return ImageOrder(kind="image", **({"prompt": "a kingfisher"} | more))
+def image(**more: Any) -> ImageRequest:
+    return ImageRequest(kind="image", **({"prompt": "a kingfisher"} | more))
 
 
 def scene(photos: int = 36, preset: Preset = "draft") -> SceneParameters:
@@ -74,8 +74,8 @@ class TestOrders:
         assert fingerprint(ordered) == fingerprint(image())
         assert fingerprint(image()) != fingerprint(image(count=2))
         one, two = (
-            SceneOrder(kind="scene", capture_id=CAPTURE),
-            SceneOrder(kind="scene", capture_id=CAPTURE, usdz=False),
+            SceneRequest(kind="scene", capture_id=CAPTURE),
+            SceneRequest(kind="scene", capture_id=CAPTURE, usdz=False),
         )
         assert fingerprint(one) != fingerprint(two)
 
@@ -120,7 +120,7 @@ class TestPrices:
 
 @pytest.mark.part("JOB-2")
 class TestQuotes:
-    QUOTE = Quote(org="org_1", kind="scene", order="f" * 64, credits=21, capture_version=3, photos=41)
+    QUOTE = Quote(org="org_1", kind="scene", request="f" * 64, credits=21, capture_version=3, photos=41)
 
     def test_a_quote_comes_back_whole_while_it_is_valid(self) -> None:
         token = quotes.sign(self.QUOTE, KEY, NOW)

@@ -9,13 +9,13 @@ from snapforge.jobs.domain import pictures
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.styles import PLACE, STYLES, styled
 from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
-from snapforge.jobs.domain.requests import ImageOrder, ImageParameters
+from snapforge.jobs.domain.requests import ImageParameters, ImageRequest
 
 ALL = tuple(IMAGE_MODELS)
 
 
-def image(**more: Any) -> ImageOrder:
-    return ImageOrder(kind="image", **({"prompt": "a kingfisher"} | more))
+def image(**more: Any) -> ImageRequest:
+    return ImageRequest(kind="image", **({"prompt": "a kingfisher"} | more))
 
 
 def drawn(**more: Any) -> ImageParameters:
@@ -77,7 +77,7 @@ class TestParameters:
 
     def test_steps_out_of_a_models_bounds_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         model = IMAGE_MODELS["flux-schnell"]
-        monkeypatch.setitem(IMAGE_MODELS, "flux-schnell", _with_steps(model, most=8))
+        monkeypatch.setitem(IMAGE_MODELS, "flux-schnell", _with_steps(model, 8))
         with pytest.raises(NotDrawableError, match="takes steps of 1 to 8"):
             drawn(steps=9)
 
@@ -90,10 +90,10 @@ class TestParameters:
         assert pictures.offered(" z-image-turbo, flux-schnell ,") == ("z-image-turbo", "flux-schnell")
 
 
-def _with_steps(model: Any, *, most: float) -> Any:
+def _with_steps(model: Any, limit: float) -> Any:
     from dataclasses import replace
 
-    return replace(model, steps=replace(model.steps, most=most))
+    return replace(model, steps=replace(model.steps, max=limit))
 
 
 @pytest.mark.part("JOB-8")

@@ -10,7 +10,7 @@ from snapforge.jobs import schemas
 from snapforge.jobs.service import queries
 from snapforge.kit.permissions import Principal
 from tests.core.jobs.engine import Engine
-from tests.core.jobs.racer import Told, Track, race
+from tests.core.jobs.racer import ProgressSnapshot, Track, race
 
 PROCESSES = 8
 ENDS = 4
@@ -24,7 +24,7 @@ class Raced:
     one_balance: Principal
     ends: Principal
     ending: list[schemas.Job]
-    told: list[Told]
+    told: list[ProgressSnapshot]
 
 
 @pytest.fixture(scope="module")

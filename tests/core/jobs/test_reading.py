@@ -6,7 +6,7 @@ import pytest
 
 from snapforge.aws import tables
 from snapforge.jobs import schemas, store
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import settlement
 from snapforge.kit import clock
@@ -47,9 +47,9 @@ class TestReading:
         who = engine.customer()
         first, second = engine.order(who), engine.order(who)
         settlement.cancel_job(who, first.id)
-        found = queries.list_jobs(who, schemas.JobsQuery(state=State.canceled))
+        found = queries.list_jobs(who, schemas.JobsQuery(state=JobState.canceled))
         assert [job.id for job in found.items] == [first.id]
-        assert [job.id for job in queries.list_jobs(who, schemas.JobsQuery(state=State.queued)).items] == [second.id]
+        assert [job.id for job in queries.list_jobs(who, schemas.JobsQuery(state=JobState.queued)).items] == [second.id]
         assert queries.list_jobs(who, schemas.JobsQuery(kind="scene")).items == []
         assert len(queries.list_jobs(who, schemas.JobsQuery(kind="image")).items) == 2
 
@@ -60,10 +60,10 @@ class TestReading:
         who = engine.customer()
         made = [engine.order(who) for _ in range(3)]
         settlement.cancel_job(who, made[0].id)
-        page = queries.list_jobs(who, schemas.JobsQuery(state=State.canceled))
+        page = queries.list_jobs(who, schemas.JobsQuery(state=JobState.canceled))
         assert page.items == []
         assert page.next_cursor is not None
-        page = queries.list_jobs(who, schemas.JobsQuery(state=State.canceled, cursor=page.next_cursor))
+        page = queries.list_jobs(who, schemas.JobsQuery(state=JobState.canceled, cursor=page.next_cursor))
         assert [job.id for job in page.items] == [made[0].id]
         assert page.next_cursor is None
 

@@ -3,7 +3,7 @@
 import pytest
 
 from snapforge.jobs import schemas, store
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import settlement, steps
 from snapforge.jobs.service.submission import submit
@@ -22,7 +22,7 @@ class TestReports:
         who, job = made
         batch_id = engine.working(who, job)
         seen = queries.get_job(who, job.id)
-        assert (seen.state, seen.progress.percent, seen.progress.stage) == (State.running, 10, "draw")
+        assert (seen.state, seen.progress.percent, seen.progress.stage) == (JobState.running, 10, "draw")
         assert seen.started_at is not None
         engine.progress(job, batch_id, 60, stage="upload")
         engine.progress(job, batch_id, 40)
@@ -59,7 +59,7 @@ class TestReports:
         engine.failed(job, batch_id, "bug")
         assert store.find_job_with_progress(who.org_id, job.id) is not None
         seen = queries.get_job(who, job.id)
-        assert (seen.state, seen.progress.percent) == (State.succeeded, 100)
+        assert (seen.state, seen.progress.percent) == (JobState.succeeded, 100)
         exact(who, available=98)
 
     def test_a_report_after_the_job_was_canceled_changes_nothing(self, engine: Engine, made: Made) -> None:

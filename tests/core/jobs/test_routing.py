@@ -7,7 +7,7 @@ import pytest
 from snapforge.jobs.domain import pictures, routing
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.providers import SERVED, Served, served
-from snapforge.jobs.domain.requests import ImageOrder, ImageParameters
+from snapforge.jobs.domain.requests import ImageParameters, ImageRequest
 
 TOGETHER, REPLICATE = "provider:together", "provider:replicate"
 ALL = routing.routes("own,together,replicate")
@@ -15,7 +15,7 @@ KEYS = frozenset({"together", "replicate"})
 
 
 def drawn(**more: Any) -> ImageParameters:
-    order = ImageOrder(kind="image", **({"prompt": "a kingfisher", "model": "flux-schnell"} | more))
+    order = ImageRequest(kind="image", **({"prompt": "a kingfisher", "model": "flux-schnell"} | more))
     return pictures.resolve(order, 5, tuple(IMAGE_MODELS))
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from snapforge.jobs.domain import deadlines, pricing
-from snapforge.jobs.domain.requests import Preset, SceneOrder, SceneParameters, fingerprint
+from snapforge.jobs.domain.requests import Preset, SceneParameters, SceneRequest, fingerprint
 
 CAPTURE = "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"
 
@@ -18,17 +18,17 @@ def scene(photos: int, preset: Preset) -> SceneParameters:
 @pytest.mark.part("JOB-2")
 class TestSceneOrders:
     def test_a_real_size_lies_between_a_millimetre_and_a_hundred_metres(self) -> None:
-        assert SceneOrder(kind="scene", capture_id=CAPTURE, longest_side_m=0.24).longest_side_m == 0.24
+        assert SceneRequest(kind="scene", capture_id=CAPTURE, longest_side_m=0.24).longest_side_m == 0.24
         for wrong in (0, 0.0009, 101, float("nan"), float("inf")):
             with pytest.raises(ValidationError):
-                SceneOrder(kind="scene", capture_id=CAPTURE, longest_side_m=wrong)
+                SceneRequest(kind="scene", capture_id=CAPTURE, longest_side_m=wrong)
 
     def test_every_option_of_a_scene_binds_its_quote(self) -> None:
         plain: dict[str, Any] = {"kind": "scene", "capture_id": CAPTURE}
         options: list[dict[str, Any]] = [
             {}, {"preset": "high"}, {"longest_side_m": 0.2}, {"floor": "keep"}, {"compression": "draco"},
         ]  # fmt: skip
-        assert len({fingerprint(SceneOrder.model_validate(plain | option)) for option in options}) == len(options)
+        assert len({fingerprint(SceneRequest.model_validate(plain | option)) for option in options}) == len(options)
 
     def test_parameters_from_before_the_options_still_read(self) -> None:
         old = {"capture_id": CAPTURE, "capture_version": 3, "photos": 36, "preset": "draft", "usdz": True, "seed": 0}

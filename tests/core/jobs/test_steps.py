@@ -5,7 +5,7 @@ import pytest
 from snapforge.aws import s3
 from snapforge.contracts.manifest import Manifest
 from snapforge.jobs import store
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.workflow import Outcome, RunRef
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import attempts, settlement, steps
@@ -60,7 +60,7 @@ class TestClassify:
         assert answer.next == "settle"
         engine.settle(who, job, answer.outcome, attempt=3)
         seen = queries.get_job(who, job.id)
-        assert seen.state == State.failed
+        assert seen.state == JobState.failed
         assert seen.failure is not None
         assert (seen.failure.code, seen.failure.charged, seen.failure.retryable) == ("it_broke", 0, True)
         assert seen.receipt is not None
@@ -112,7 +112,7 @@ class TestClassify:
         engine.progress(job, stale, 80)
         engine.done(job, stale)
         seen = queries.get_job(who, job.id)
-        assert (seen.state, seen.attempt, seen.progress.percent) == (State.running, 2, 50)
+        assert (seen.state, seen.attempt, seen.progress.percent) == (JobState.running, 2, 50)
         assert engine.settle(who, job, Outcome(outcome="done", result_uri="s3://a/b"), attempt=1).state == "running"
         engine.done(job, batch_id, attempt=2)
         row = store.find_attempt(job.id, 1, 2)

@@ -8,7 +8,7 @@ import pytest
 from snapforge.aws import states
 from snapforge.billing.service import audits, ledger
 from snapforge.jobs import schemas, store
-from snapforge.jobs.domain.lifecycle import MAX_RECOVERIES, State
+from snapforge.jobs.domain.lifecycle import MAX_RECOVERIES, JobState
 from snapforge.jobs.domain.workflow import execution_name
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import reconciler, settlement
@@ -60,7 +60,7 @@ class TestReconcile:
         who, job = made
         batch_id = engine.working(who, job)
         engine.batch.end(batch_id, "FAILED", 137, "Host EC2 (instance i-1) terminated.")
-        assert reconciler.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "report"
         heard = engine.heard(job)
         assert heard is not None
         assert heard.failure is not None
@@ -76,7 +76,7 @@ class TestReconcile:
         assert row is not None
         row.task_token = token
         row.save()
-        assert reconciler.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "report"
         assert engine.heard(job) is not None
 
     def test_a_lost_execution_is_replaced_and_takes_the_work_over(self, engine: Engine, made: Made) -> None:
@@ -90,7 +90,7 @@ class TestReconcile:
         heard = engine.heard(job, recovery=1)
         assert heard is not None
         engine.settle(who, job, heard)
-        assert queries.get_job(who, job.id).state == State.succeeded
+        assert queries.get_job(who, job.id).state == JobState.succeeded
 
     def test_an_execution_that_is_lost_too_often_fails_the_job_free(self, engine: Engine, made: Made) -> None:
         who, job = made
@@ -120,7 +120,7 @@ class TestReconcile:
         stop(engine, job)
         engine.done(job, batch_id)
         assert reconciler.reconcile(engine.row(who, job)) == "settle_done"
-        assert queries.get_job(who, job.id).state == State.succeeded
+        assert queries.get_job(who, job.id).state == JobState.succeeded
         assert ledger.balance(who.org_id).available == 98
 
 
@@ -148,7 +148,7 @@ class TestDeadlines:
         engine.results(job)
         late(engine, made)
         reconciler.sweep()
-        assert queries.get_job(who, job.id).state == State.succeeded
+        assert queries.get_job(who, job.id).state == JobState.succeeded
 
     def test_a_late_job_whose_attempt_told_why_it_failed_says_that(self, engine: Engine, made: Made) -> None:
         who, job = made
@@ -204,7 +204,7 @@ class TestSweep:
         monkeypatch.setattr(reconciler, "reconcile", broken)
         with pytest.raises(ExceptionGroup):
             reconciler.sweep()
-        assert queries.get_job(who, made[1].id).state == State.failed
+        assert queries.get_job(who, made[1].id).state == JobState.failed
         monkeypatch.undo()
         settlement.cancel_job(who, made[0].id)
 
@@ -230,7 +230,7 @@ class TestSweep:
         assert reconciler.reconcile(engine.row(who, job)) == "leave"
         later = clock.now() + timedelta(minutes=3)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert reconciler.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "report"
         answer = engine.classify(who, job, engine.heard(job))
         assert answer.next == "retry"
 
@@ -243,4 +243,4 @@ class TestSweep:
         assert reconciler.reconcile(engine.row(who, job)) == "leave"
         later = clock.now() + timedelta(minutes=3)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        assert reconciler.reconcile(engine.row(who, job)) == "tell"
+        assert reconciler.reconcile(engine.row(who, job)) == "report"

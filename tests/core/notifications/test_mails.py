@@ -41,7 +41,7 @@ def news(kind: str, **changes: Any) -> Event:
 
 
 def compose(event: Event) -> render.Mail:
-    house = domain.House("https://snapforge.example", lambda key: f"https://cdn.example/{key}?Signature=s")
+    house = domain.MailContext("https://snapforge.example", lambda key: f"https://cdn.example/{key}?Signature=s")
     template = domain.BY_EVENT[event.type]
     return render.render(
         template, domain.MAILS[template](event, house) | {"name": "Robin", "public_url": house.public_url}

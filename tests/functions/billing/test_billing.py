@@ -16,7 +16,7 @@ from snapforge.billing.service import audits, ledger
 from snapforge.identity import schemas
 from snapforge.identity.service import accounts, sessions
 from snapforge.kit import clock, ids
-from tests.core.billing.deeds import hold, new_org, news, settle
+from tests.core.billing.operations import hold, new_org, news, settle
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, call, load
 

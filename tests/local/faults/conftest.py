@@ -8,7 +8,7 @@ import pytest
 from infrastructure.local.demo.customer import Customer
 from infrastructure.local.paths import ACCOUNT
 from infrastructure.local.region import Region
-from tests.local.faults.house import House, new_customer
+from tests.local.faults.house import MailContext, new_customer
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def customer(region: Region, web: httpx.Client) -> Customer:
 
 
 @pytest.fixture
-def house(region: Region, customer: Customer, web: httpx.Client) -> Iterator[House]:
+def house(region: Region, customer: Customer, web: httpx.Client) -> Iterator[MailContext]:
     """The file's customer; what a failed test leaves at work is canceled."""
-    found = House(region, customer, web)
+    found = MailContext(region, customer, web)
     yield found
     found.close()
 

@@ -59,7 +59,7 @@ def new_customer(region: Region, web: httpx.Client, *, credits: int = 0) -> Cust
 
 
 @dataclass
-class House:
+class MailContext:
     """One customer in the running region."""
 
     region: Region

@@ -23,14 +23,14 @@ class Call(NamedTuple):
     body: dict[str, Any] | None = None
 
 
-class Told(NamedTuple):
+class ProgressSnapshot(NamedTuple):
     """What was answered."""
 
     status: int
     body: dict[str, Any]
 
 
-def race(base_url: str, token: str, calls: Sequence[Sequence[Call]]) -> list[list[Told]]:
+def race(base_url: str, token: str, calls: Sequence[Sequence[Call]]) -> list[list[ProgressSnapshot]]:
     """Each process sends its row of calls, one after the other; all begin at one moment."""
     start = time.time() + _HEAD_START
     with ProcessPoolExecutor(len(calls), mp_context=get_context("spawn")) as pool:
@@ -38,7 +38,7 @@ def race(base_url: str, token: str, calls: Sequence[Sequence[Call]]) -> list[lis
         return [one.result() for one in running]
 
 
-def send(base_url: str, token: str, calls: Sequence[Call], start: float) -> list[Told]:
+def send(base_url: str, token: str, calls: Sequence[Call], start: float) -> list[ProgressSnapshot]:
     """The part of one process. Asked to come again later (429, 503), it does, with the same key."""
     address = urlsplit(base_url)
     time.sleep(max(0.0, start - time.time()))
@@ -56,5 +56,5 @@ def send(base_url: str, token: str, calls: Sequence[Call], start: float) -> list
             if answer.status not in {429, 503}:
                 break
             time.sleep(min(2.0, float(answer.headers.get("retry-after", "1"))))
-        told.append(Told(answer.status, body))
+        told.append(ProgressSnapshot(answer.status, body))
     return told

@@ -4,14 +4,14 @@ import httpx
 import pytest
 
 from infrastructure.local.region import Region
-from tests.local.faults.house import PICTURE, House, new_customer
+from tests.local.faults.house import PICTURE, MailContext, new_customer
 
 pytestmark = pytest.mark.part("JOB-4", "JOB-6", "BIL-1")
 
 
 def test_a_burst_of_twelve_jobs_of_three_orgs_is_drawn_once_and_paid_once(region: Region, web: httpx.Client) -> None:
     """At once and at three priorities: rush costs twice, and every balance is exact."""
-    houses = [House(region, new_customer(region, web), web) for _ in range(3)]
+    houses = [MailContext(region, new_customer(region, web), web) for _ in range(3)]
     priorities = ("standard", "rush", "bulk", "standard")
     made = [
         (house, house.order(PICTURE | {"seed": 100 + number, "priority": priority}))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import pytest
 
 from infrastructure.local.demo.client import ApiError
-from tests.local.faults.house import LONG, PICTURE, House, struck_at_start_of
+from tests.local.faults.house import LONG, PICTURE, MailContext, struck_at_start_of
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-5", "BIL-1")
 
 
-def test_two_cancels_at_once_end_the_job_once_and_its_drawing(house: House) -> None:
+def test_two_cancels_at_once_end_the_job_once_and_its_drawing(house: MailContext) -> None:
     """A third one, later, is told the same. The worker drops the ticket, stays, and draws for others."""
     job_id = house.order(LONG)
     house.when(job_id, "draw")
@@ -33,7 +33,7 @@ def test_two_cancels_at_once_end_the_job_once_and_its_drawing(house: House) -> N
     assert house.batch_ids(other) == {worker}
 
 
-def test_a_picture_that_waits_is_never_drawn_once_it_is_canceled(house: House) -> None:
+def test_a_picture_that_waits_is_never_drawn_once_it_is_canceled(house: MailContext) -> None:
     """Behind one that is being drawn; its ticket is dropped unread."""
     first = house.order(LONG | {"count": 16})
     house.when(first, "draw")
@@ -51,7 +51,7 @@ def test_a_picture_that_waits_is_never_drawn_once_it_is_canceled(house: House) -
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
-def test_cancel_against_completion_has_one_winner(house: House, rounds: int) -> None:
+def test_cancel_against_completion_has_one_winner(house: MailContext, rounds: int) -> None:
     """A cancel that starts within the settlement: the job has succeeded and is paid, or is canceled and is not."""
     ended = []
     for number in range(rounds):
@@ -71,7 +71,7 @@ def test_cancel_against_completion_has_one_winner(house: House, rounds: int) -> 
 class Cancel:
     """A cancel some time later; `refused` holds the refusal's code."""
 
-    house: House
+    house: MailContext
     job_id: str
     pause: float
     refused: str = ""

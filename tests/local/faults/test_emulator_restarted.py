@@ -3,13 +3,13 @@
 import pytest
 
 from infrastructure.local.region import Region
-from tests.local.faults.house import FINAL, LONG, PICTURE, House
+from tests.local.faults.house import FINAL, LONG, PICTURE, MailContext
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-4", "JOB-11", "BIL-1")
 
 
-def test_jobs_that_ran_were_queued_or_just_ordered_all_succeed(region: Region, house: House) -> None:
+def test_jobs_that_ran_were_queued_or_just_ordered_all_succeed(region: Region, house: MailContext) -> None:
     """Their executions come back as failed; the sweeper starts others, which take over the work that goes on."""
     running = house.order(LONG)
     house.when(running, "draw")
@@ -28,7 +28,7 @@ def test_jobs_that_ran_were_queued_or_just_ordered_all_succeed(region: Region, h
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
-def test_the_sweeper_finds_them_by_its_own_schedule(region: Region, house: House) -> None:
+def test_the_sweeper_finds_them_by_its_own_schedule(region: Region, house: MailContext) -> None:
     """Nobody hurries it: within minutes of real time all is well."""
     running = house.order(LONG)
     house.when(running, "draw")

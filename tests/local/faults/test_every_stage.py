@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.local.paths import REPO
 from infrastructure.local.region import Region
-from tests.local.faults.house import LONG, House, processes
+from tests.local.faults.house import LONG, MailContext, processes
 from tests.support.region import until
 
 pytestmark = [pytest.mark.full, pytest.mark.part("JOB-4", "JOB-11", "BIL-1"), pytest.mark.timeout(1800)]
@@ -33,7 +33,7 @@ def cold(region: Region) -> None:
     until(lambda: not running(), seconds=60)
 
 
-def wait_for_picture_stage(house: House, job_id: str, attempt: int, stage: str) -> None:
+def wait_for_picture_stage(house: MailContext, job_id: str, attempt: int, stage: str) -> None:
     """Return while the warm worker that has claimed the attempt is in the stage, by what it tells or leaves behind."""
     match stage:
         case "claim":
@@ -50,7 +50,7 @@ def wait_for_picture_stage(house: House, job_id: str, attempt: int, stage: str) 
 
 @pytest.mark.usefixtures("prompt_batch_news", "cold")
 @pytest.mark.parametrize("stages", IMAGE, ids="-".join)
-def test_image(house: House, stages: tuple[str, ...]) -> None:
+def test_image(house: MailContext, stages: tuple[str, ...]) -> None:
     """SIGKILL attempt by attempt, each in the next of the stages; each worker is another one.
 
     A worker that was killed after its result was whole has succeeded: fewer attempts, never more.
@@ -77,7 +77,7 @@ def test_image(house: House, stages: tuple[str, ...]) -> None:
 
 
 @pytest.mark.usefixtures("prompt_batch_news")
-def test_image_whose_ticket_was_read_and_nothing_more(house: House) -> None:
+def test_image_whose_ticket_was_read_and_nothing_more(house: MailContext) -> None:
     """It lay in the killed worker's hands behind another: it costs no attempt, and comes back when its time is over."""
     first = house.order(LONG | {"count": 16})
     house.when(first, "draw")
@@ -92,7 +92,7 @@ def test_image_whose_ticket_was_read_and_nothing_more(house: House) -> None:
     house.balanced(*ended)
 
 
-def in_stage(house: House, job_id: str, attempt: int, stage: str) -> bool:
+def in_stage(house: MailContext, job_id: str, attempt: int, stage: str) -> bool:
     """Whether the Batch job of a scene's attempt is in the stage, by its log: some last only milliseconds, and the
     `stage` that customers read would come too late.
     """
@@ -105,7 +105,7 @@ def in_stage(house: House, job_id: str, attempt: int, stage: str) -> bool:
     return log.exists() and f'"stage": "{stage}"' in log.read_text()
 
 
-def kill_in(house: House, job_id: str, stages: tuple[str, ...]) -> None:
+def kill_in(house: MailContext, job_id: str, stages: tuple[str, ...]) -> None:
     """SIGKILL attempt by attempt, each in the next of the stages."""
     for attempt, stage in enumerate(stages, 1):
         until(partial(in_stage, house, job_id, attempt, stage), 600, every=OFTEN)
@@ -125,7 +125,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.mark.usefixtures("prompt_batch_news")
 @pytest.mark.parametrize("stages", SCENE, ids="-".join)
-def test_scene(region: Region, house: House, photos: list[Path], stages: tuple[str, ...]) -> None:
+def test_scene(region: Region, house: MailContext, photos: list[Path], stages: tuple[str, ...]) -> None:
     """Checkpoints carry the work from attempt to attempt; the model is whole."""
     capture_id = house.api.call("create_capture", body={"name": "faults"}).json["id"]
     house.api.upload(photos, capture_id=capture_id)

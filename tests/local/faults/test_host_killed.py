@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from infrastructure.local.region import Region
-from tests.local.faults.house import LONG, PICTURE, House, kill_host, struck_at_start_of
+from tests.local.faults.house import LONG, PICTURE, MailContext, kill_host, struck_at_start_of
 
 pytestmark = pytest.mark.part("JOB-4", "BIL-1")
 
@@ -17,7 +17,7 @@ WAY = ("publish-jobs-outbox", "check-job", "dispatch-job", "settle-job")
 class TestKilledAtWork:
     """SIGKILL in the moment in which a function has begun; its answer never comes."""
 
-    def test_in_every_function_on_the_way_of_one_job(self, region: Region, house: House) -> None:
+    def test_in_every_function_on_the_way_of_one_job(self, region: Region, house: MailContext) -> None:
         """Four kills for one job, each in another step's first invocation."""
         with ExitStack() as watchers:
             strike = partial(kill_host, region)
@@ -32,7 +32,7 @@ class TestKilledAtWork:
 
     @pytest.mark.full
     @pytest.mark.parametrize("name", [*WAY, "on-report"])
-    def test_in_one_function(self, region: Region, house: House, name: str) -> None:
+    def test_in_one_function(self, region: Region, house: MailContext, name: str) -> None:
         with struck_at_start_of(house.log(name), partial(kill_host, region)) as hit:
             job = house.settled(house.order(PICTURE), "succeeded")
         assert hit
@@ -42,7 +42,7 @@ class TestKilledAtWork:
 class TestKilledBetween:
     """SIGKILL while no function works for the job."""
 
-    def test_right_after_the_answer_and_while_the_worker_draws(self, region: Region, house: House) -> None:
+    def test_right_after_the_answer_and_while_the_worker_draws(self, region: Region, house: MailContext) -> None:
         """The 201 is a promise: the stream, the execution and the reports outlive the host."""
         job_id = house.order(LONG)
         kill_host(region)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from infrastructure.local.paths import ACCOUNT
-from tests.local.faults.house import House
+from tests.local.faults.house import MailContext
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-2")
@@ -34,7 +34,7 @@ def photos(folder: Path, *, seed: int) -> list[Path]:
     return made
 
 
-def upload(house: House, files: list[Path]) -> dict[str, Any]:
+def upload(house: MailContext, files: list[Path]) -> dict[str, Any]:
     """A capture of the files, checked to its end; returns the order of its model."""
     capture_id = house.api.call("create_capture", body={"name": "relief"}).json["id"]
     house.api.upload(files, capture_id=capture_id)
@@ -42,14 +42,14 @@ def upload(house: House, files: list[Path]) -> dict[str, Any]:
     return {"kind": "scene", "capture_id": capture_id, "preset": "draft"}
 
 
-def ready(house: House, preview_id: str) -> dict[str, Any] | None:
+def ready(house: MailContext, preview_id: str) -> dict[str, Any] | None:
     found: dict[str, Any] = house.api.get("get_preview", preview_id=preview_id)
     return found if found["status"] == "ready" else None
 
 
 class TestPreflight:
     def test_a_preview_goes_from_checking_to_ready_and_is_known_from_then_on(
-        self, house: House, tmp_path: Path
+        self, house: MailContext, tmp_path: Path
     ) -> None:
         order = upload(house, photos(tmp_path, seed=1))
         asked = house.api.call("preview_job", body=order)
@@ -62,7 +62,7 @@ class TestPreflight:
         assert (again.status, again.json["predicted_registered"]) == (200, 9)
 
     @pytest.mark.full
-    def test_a_lost_request_costs_a_minute_and_no_more(self, house: House, tmp_path: Path) -> None:
+    def test_a_lost_request_costs_a_minute_and_no_more(self, house: MailContext, tmp_path: Path) -> None:
         """The queue holds every message back for a quarter of an hour: nobody looks at the photos in time."""
         sqs = house.region.client("sqs")
         url = f"{house.region.emulator_url}/{ACCOUNT}/snapforge-dev-preflights"

@@ -8,7 +8,7 @@ import pytest
 
 from infrastructure.local.demo.client import ApiError
 from infrastructure.local.region import Region
-from tests.local.faults.house import House
+from tests.local.faults.house import MailContext
 from tests.support.providers import KEY, Served, serving
 from tests.support.region import until
 
@@ -34,7 +34,7 @@ def served(region: Region) -> Iterator[Served]:
 
 @pytest.mark.part("JOB-7", "JOB-8", "JOB-12")
 class TestProvider:
-    def test_an_order_is_drawn_copied_to_us_paid_and_accounted_for(self, house: House, served: Served) -> None:
+    def test_an_order_is_drawn_copied_to_us_paid_and_accounted_for(self, house: MailContext, served: Served) -> None:
         job = house.settled(house.order(ORDER), "succeeded")
         house.balanced(job)
         assert job["results"]["engine"] == "provider:together"
@@ -48,7 +48,7 @@ class TestProvider:
         for file in job["results"]["files"]:
             assert b"the prompt stands here" not in httpx.get(file["url"], trust_env=False).content
 
-    def test_their_refusal_is_told_and_costs_nothing(self, house: House, served: Served) -> None:
+    def test_their_refusal_is_told_and_costs_nothing(self, house: MailContext, served: Served) -> None:
         served.next("policy", 1)
         job = house.settled(house.order(ORDER | {"count": 1}), "failed")
         house.balanced(job)
@@ -56,7 +56,7 @@ class TestProvider:
 
     @pytest.mark.part("JOB-5")
     def test_a_cancel_drops_what_they_draw_and_its_cost_comes_onto_the_receipt(
-        self, house: House, served: Served, monkeypatch: pytest.MonkeyPatch
+        self, house: MailContext, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Together has no call that stops a picture: it comes, after the function has seen the cancel."""
         monkeypatch.setattr(served, "pause", 12.0)
@@ -70,7 +70,7 @@ class TestProvider:
         assert not {name for name in house.left_in_s3(job_id) if name.startswith("picture")}
         house.balanced(job)
 
-    def test_a_prompt_that_breaks_our_rules_never_reaches_them(self, house: House, served: Served) -> None:
+    def test_a_prompt_that_breaks_our_rules_never_reaches_them(self, house: MailContext, served: Served) -> None:
         before = len(served.asked)
         with pytest.raises(ApiError) as refused:
             house.order(ORDER | {"prompt": "heil hitler"})

@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.local.paths import ACCOUNT
 from infrastructure.local.region import Region
-from tests.local.faults.house import LONG, House
+from tests.local.faults.house import LONG, MailContext
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-4", "BIL-1")
@@ -29,7 +29,7 @@ def report(attempt: dict[str, Any], **more: object) -> str:
 
 
 def test_a_stale_attempt_that_reports_and_settles_after_its_successor_changes_nothing(
-    region: Region, house: House
+    region: Region, house: MailContext
 ) -> None:
     """Its machine froze, was given up, thawed: then it says all that a worker can say, and its workflow settles."""
     job_id = house.order(LONG)

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from infrastructure.local.region import Region
-from tests.local.faults.house import LONG, PICTURE, House
+from tests.local.faults.house import LONG, PICTURE, MailContext
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-4", "JOB-11", "BIL-1")
@@ -17,7 +17,7 @@ def gone(pids: list[int]) -> bool:
     return not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def test_a_frozen_worker_is_given_up_at_the_deadline_and_ended(house: House) -> None:
+def test_a_frozen_worker_is_given_up_at_the_deadline_and_ended(house: MailContext) -> None:
     """SIGSTOP: it lives, it says nothing, and it cannot even be asked to stop."""
     job_id = house.order(LONG)
     house.when(job_id, "draw")
@@ -35,7 +35,7 @@ def test_a_frozen_worker_is_given_up_at_the_deadline_and_ended(house: House) -> 
 @pytest.mark.full
 @pytest.mark.timeout(400)
 def test_a_job_that_no_machine_takes_fails_at_the_deadline_by_the_sweepers_own_schedule(
-    region: Region, house: House
+    region: Region, house: MailContext
 ) -> None:
     """Batch itself hangs from the order to beyond the deadline; what it hears late changes nothing."""
     os.kill(region.batch.pid, signal.SIGSTOP)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gpu_batch.lora.things import write
-from tests.local.faults.house import House
+from tests.local.faults.house import MailContext
 from tests.support.region import until
 
 STEPS = 400
@@ -22,7 +22,7 @@ def step(job: dict[str, Any], attempt: int) -> int:
     return int(told[1]) if told and job["attempt"] == attempt else 0
 
 
-def order(house: House, photos: list[Path]) -> str:
+def order(house: MailContext, photos: list[Path]) -> str:
     """Photos to a capture, and a LoRA of them ordered."""
     capture_id = house.api.call("create_capture", body={"name": "ball"}).json["id"]
     house.api.upload(photos, capture_id=capture_id)
@@ -34,7 +34,7 @@ def order(house: House, photos: list[Path]) -> str:
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("prompt_batch_news")
 @pytest.mark.part("JOB-4", "JOB-9", "BIL-1")
-def test_killed_after_a_checkpoint_the_training_goes_on_from_it_elsewhere(house: House, tmp_path: Path) -> None:
+def test_killed_after_a_checkpoint_the_training_goes_on_from_it_elsewhere(house: MailContext, tmp_path: Path) -> None:
     """SIGKILL, no last word: at most what came after the checkpoint is lost, and all is paid for and told once."""
     job_id = order(house, write(tmp_path, 6))
     told: list[int] = []

@@ -13,7 +13,7 @@ from PIL import Image
 from infrastructure.local.batch import news
 from infrastructure.local.paths import ACCOUNT, REGION
 from infrastructure.local.region import Region
-from tests.local.faults.house import LONG, House
+from tests.local.faults.house import LONG, MailContext
 from tests.local.faults.test_stale import report
 from tests.support.region import until
 
@@ -46,7 +46,7 @@ def drained(region: Region, *queues: str) -> Callable[[], bool]:
 
 @pytest.mark.usefixtures("prompt_batch_news")
 @pytest.mark.part("JOB-4", "BIL-1", "NTF-1")
-def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: House) -> None:
+def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: MailContext) -> None:
     """Starts, steps, tickets, reports, state changes and news: one execution, one worker, one capture, one mail."""
     all_done = drained(region, "reports", "batch-states", "images-dead", "mail", "variants")
     job_id = house.order(LONG)
@@ -100,7 +100,9 @@ def test_a_job_whose_every_event_and_step_comes_twice(region: Region, house: Hou
 
 
 @pytest.mark.part("AST-1", "AST-2")
-def test_an_upload_whose_arrival_is_told_twice_is_checked_once(region: Region, house: House, tmp_path: Path) -> None:
+def test_an_upload_whose_arrival_is_told_twice_is_checked_once(
+    region: Region, house: MailContext, tmp_path: Path
+) -> None:
     """S3 says `Object Created` again while the file is checked and after: one photo of one capture."""
     all_done = drained(region, "uploaded", "variants")
     photo = tmp_path / "photo.jpg"

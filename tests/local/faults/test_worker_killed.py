@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.local.faults.house import LONG, House
+from tests.local.faults.house import LONG, MailContext
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-4", "JOB-11", "BIL-1")
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.part("JOB-4", "JOB-11", "BIL-1")
 class TestKilled:
     """SIGKILL, as the kernel's memory killer or a lost machine does it: no last word."""
 
-    def test_with_a_micro_batch_half_done_all_its_jobs_finish_elsewhere(self, house: House) -> None:
+    def test_with_a_micro_batch_half_done_all_its_jobs_finish_elsewhere(self, house: MailContext) -> None:
         """What was drawn and kept is not drawn again, and each picture is delivered and paid once."""
         made = [house.order(LONG | {"seed": seed, "count": 3}) for seed in (11, 21, 31)]
         # All begun: a ticket in the hand of one that dies, of which nobody knows, comes back after two minutes only.
@@ -37,7 +37,9 @@ class TestKilled:
 class TestReclaimed:
     """SIGTERM, as Spot gives it two minutes before."""
 
-    def test_mid_draw_the_pictures_that_were_drawn_are_kept_and_the_rest_is_drawn_elsewhere(self, house: House) -> None:
+    def test_mid_draw_the_pictures_that_were_drawn_are_kept_and_the_rest_is_drawn_elsewhere(
+        self, house: MailContext
+    ) -> None:
         """The worker says that it was interrupted; the next attempt takes its checkpoints over."""
         job_id = house.order(LONG)
         until(lambda: house.kept(job_id), seconds=150)
@@ -55,7 +57,7 @@ class TestFullDisk:
     """RLIMIT_FSIZE set on the running worker: every larger write fails as on a full disk."""
 
     @pytest.mark.usefixtures("prompt_batch_news")
-    def test_while_drawing_the_worker_says_so_and_leaves_and_a_fresh_one_goes_on(self, house: House) -> None:
+    def test_while_drawing_the_worker_says_so_and_leaves_and_a_fresh_one_goes_on(self, house: MailContext) -> None:
         job_id = house.order(LONG)
         house.when(job_id, "draw")
         for process in house.workers(job_id):

@@ -75,7 +75,7 @@ class BillingRow(Row):
 
 
 class AccountRow(BillingRow, discriminator="Account"):
-    avail = NumberAttribute()
+    available = NumberAttribute()
     held = NumberAttribute()
     debt = NumberAttribute()
     grants: ListAttribute[GrantMap] = ListAttribute(of=GrantMap)
@@ -177,7 +177,7 @@ def put_account(tx: Transaction, new: Account, *, replacing: Account | None) -> 
     row = AccountRow(
         pk=_pk(new.org_id),
         sk="account",
-        avail=new.avail,
+        available=new.available,
         held=new.held,
         debt=new.debt,
         grants=[_grant_map(grant) for grant in new.grants],
@@ -258,7 +258,7 @@ def _grant(row: GrantMap) -> Grant:
 def _account(row: AccountRow, org_id: str) -> Account:
     return Account(
         org_id=org_id,
-        avail=int(row.avail),
+        available=int(row.available),
         held=int(row.held),
         debt=int(row.debt),
         grants=tuple(_grant(grant) for grant in row.grants),

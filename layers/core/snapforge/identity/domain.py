@@ -75,9 +75,9 @@ def normalise_password(text: str) -> str:
 
 def password_fault(password: str, email: str) -> str | None:
     """Why a normalised password is refused, or None. Length and the worst choices only: rules make passwords worse."""
-    least, most = PASSWORD_LENGTH
-    if not least <= len(password) <= most:
-        return f"A password has {least} to {most} characters."
+    shortest, longest = PASSWORD_LENGTH
+    if not shortest <= len(password) <= longest:
+        return f"A password has {shortest} to {longest} characters."
     plain = password.casefold()
     if plain in COMMON or len(set(plain)) < 4:
         return "This password is among the first that attackers try."

@@ -7,18 +7,18 @@ from pydantic.config import JsonDict
 
 from snapforge.contracts.reports import FailureCategory
 from snapforge.contracts.results import LoraQuality, Role, SceneQuality
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.preflight import Finding
 from snapforge.jobs.domain.receipts import Receipt
 from snapforge.jobs.domain.requests import (
     Aspect,
-    ImageOrder,
+    ImageRequest,
     KeptParameters,
     Kind,
-    LoraOrder,
+    LoraRequest,
     Preset,
     Priority,
-    SceneOrder,
+    SceneRequest,
 )
 from snapforge.kit import ids
 from snapforge.kit.schema import Moment, Schema
@@ -48,39 +48,39 @@ QuoteToken = Annotated[
 ]
 
 
-class ImagePreview(ImageOrder):
+class ImagePreview(ImageRequest):
     """What pictures would cost."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_IMAGE]})
 
 
-class ScenePreview(SceneOrder):
+class ScenePreview(SceneRequest):
     """What a model would cost, and whether the photos will do."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SCENE]})
 
 
-class LoraPreview(LoraOrder):
+class LoraPreview(LoraRequest):
     """What a LoRA would cost, and whether the photos will do."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_LORA]})
 
 
-class ImageCreate(ImageOrder):
+class ImageCreate(ImageRequest):
     """Order pictures."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_IMAGE]})
     quote: QuoteToken = None
 
 
-class SceneCreate(SceneOrder):
+class SceneCreate(SceneRequest):
     """Order a model."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SCENE]})
     quote: QuoteToken = None
 
 
-class LoraCreate(LoraOrder):
+class LoraCreate(LoraRequest):
     """Order a LoRA."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_LORA]})
@@ -193,7 +193,7 @@ class JobSummary(Schema):
 
     id: str = Field(pattern=ids.pattern("job"))
     kind: Kind
-    state: State
+    state: JobState
     run: int
     attempt: int
     progress: Progress
@@ -221,7 +221,7 @@ class JobsQuery(Schema):
     """Filters of a list, newest first."""
 
     kind: Kind | None = None
-    state: State | None = None
+    state: JobState | None = None
     limit: int = Field(default=20, ge=1, le=100)
     cursor: str | None = Field(default=None, max_length=200)
 
@@ -230,8 +230,8 @@ class Choice(Schema):
     """A number that may be chosen."""
 
     default: float
-    least: float
-    most: float
+    min: float
+    max: float
 
 
 class Size(Schema):
@@ -244,8 +244,8 @@ class Size(Schema):
 class LoraOffer(Schema):
     """How LoRAs of a model are trained here."""
 
-    least_photos: int
-    most_photos: int
+    min_photos: int
+    max_photos: int
     steps: Choice
     credits: int = Field(description="List price of a training with the default steps.")
     predicted_seconds: int = Field(description="For that training, on a free machine.")
@@ -260,7 +260,7 @@ class ModelOffer(Schema):
     default: bool = Field(description="Draws orders that name no model.")
     sizes: dict[Aspect, Size] = Field(description="By aspect ratio; own sizes are possible within `sides`.")
     sides: Choice = Field(description="Of width and height, in steps of 16 pixels.")
-    most_pixels: int
+    max_pixels: int
     steps: Choice
     guidance: Choice
     negative_prompt: bool = Field(description="Whether it knows one; else it is left out, with a note.")
@@ -302,7 +302,7 @@ class Catalogue(Schema):
     styles: list[StyleOffer]
     presets: list[PresetOffer]
     priorities: list[PriorityOffer]
-    most_prompt_characters: int
-    most_pictures: int
-    most_loras: int = Field(description="Blended in one order of pictures.")
+    max_prompt_characters: int
+    max_pictures: int
+    max_loras: int = Field(description="Blended in one order of pictures.")
     credit: Money = Field(description="The list price of a credit.")

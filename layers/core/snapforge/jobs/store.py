@@ -23,7 +23,7 @@ A queue's partition of `place` takes a thousand changes a second, 500 pictures: 
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -43,10 +43,10 @@ from snapforge.contracts.preflight import Survey
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs.domain.deadlines import SHARDS
 from snapforge.jobs.domain.failures import Failure
-from snapforge.jobs.domain.lifecycle import Life, State
-from snapforge.jobs.domain.progress import Told
+from snapforge.jobs.domain.lifecycle import JobState, Lifecycle
+from snapforge.jobs.domain.progress import ProgressSnapshot
 from snapforge.jobs.domain.receipts import Receipt, Spent
-from snapforge.jobs.domain.requests import KeptParameters, Order
+from snapforge.jobs.domain.requests import JobRequest, KeptParameters
 from snapforge.jobs.domain.results import Results
 from snapforge.jobs.domain.workflow import Outcome
 
@@ -125,10 +125,10 @@ class JobRow(JobsRow, discriminator="Job"):
     receipt = Typed[Receipt](Receipt, null=True)
     by_deadline = DeadlineIndex()
 
-    def life(self) -> Life:
+    def lifecycle(self) -> Lifecycle:
         """What decides about it."""
-        return Life(
-            state=State(self.state),
+        return Lifecycle(
+            state=JobState(self.state),
             run=int(self.run),
             attempt=int(self.attempt),
             reduced=self.reduced,
@@ -136,7 +136,7 @@ class JobRow(JobsRow, discriminator="Job"):
             recovery=int(self.recovery),
         )
 
-    def live(self, life: Life) -> None:
+    def apply(self, life: Lifecycle) -> None:
         """Take over what was decided."""
         self.state = life.state.value
         self.run = life.run
@@ -158,9 +158,9 @@ class ProgressRow(JobsRow, discriminator="Progress"):
     eta_seconds = NumberAttribute(null=True)
     at = Moment()
 
-    def told(self) -> Told:
+    def snapshot(self) -> ProgressSnapshot:
         """As the domain knows it."""
-        return Told(
+        return ProgressSnapshot(
             attempt=int(self.attempt),
             percent=int(self.percent),
             floor=int(self.floor),
@@ -201,7 +201,7 @@ class PreviewRow(JobsRow, discriminator="Preview"):
     """An order whose capture was still being checked."""
 
     id = UnicodeAttribute()
-    order = Typed[Order](Order)
+    request = Typed[JobRequest](JobRequest)
 
 
 class PreflightRow(JobsRow, discriminator="Preflight"):
@@ -306,17 +306,17 @@ def newest_first(org_id: str, before: str | None, page_size: int) -> Iterator[tu
             progress = None
 
 
-def due(now: datetime, most: int) -> Iterator[tuple[str, str]]:
+def due(now: datetime, limit: int) -> Iterator[tuple[str, str]]:
     """Keys of unfinished jobs whose look is due, at most `most` a shard."""
     for shard in range(SHARDS):
-        for row in JobRow.by_deadline.query(str(shard), JobRow.deadline_at <= now, limit=most):
+        for row in JobRow.by_deadline.query(str(shard), JobRow.deadline_at <= now, limit=limit):
             yield row.pk, row.sk
 
 
-def in_place(place: str, until: datetime | None = None, *, most: int) -> list[AttemptRow]:
+def in_place(place: str, until: datetime | None = None, *, limit: int) -> list[AttemptRow]:
     """Attempts in a place, longest there first, at most `most`: keys, placed_at, drawing_ms. One Query of an index."""
     upto = AttemptRow.placed_at <= until if until else None
-    return list(AttemptRow.by_place.query(place, upto, limit=most))
+    return list(AttemptRow.by_place.query(place, upto, limit=limit))
 
 
 def put_changed(tx: tables.Transaction, job: JobRow) -> None:
@@ -328,7 +328,7 @@ def put_changed(tx: tables.Transaction, job: JobRow) -> None:
 
 def unfinished(run: int, attempt: int) -> Condition:
     """That a job row still awaits this run and attempt."""
-    going = JobRow.state.is_in(State.queued.value, State.running.value)
+    going = JobRow.state.is_in(JobState.queued.value, JobState.running.value)
     wanted: Condition = (JobRow.run == run) & (JobRow.attempt == attempt) & going
     return wanted
 
@@ -365,24 +365,30 @@ def change_open_attempt(row: AttemptRow, *actions: Action) -> bool:
     return True
 
 
-def tell_progress(org_id: str, job_id: str, told: Told, *, run: int, message: str) -> bool:
+def save_progress(org_id: str, job_id: str, snapshot: ProgressSnapshot, *, run: int, message: str) -> bool:
     """Replace the progress of an attempt, unless it has ended or told of more (False). One UpdateItem."""
     row = ProgressRow(org_pk(org_id), progress_sk(job_id))
     actions: list[Action] = [
-        ProgressRow.percent.set(told.percent),
-        ProgressRow.stage.set(told.stage),
+        ProgressRow.percent.set(snapshot.percent),
+        ProgressRow.stage.set(snapshot.stage),
         ProgressRow.message.set(message),
-        ProgressRow.at.set(told.at),
-        ProgressRow.eta_seconds.remove() if told.eta_seconds is None else ProgressRow.eta_seconds.set(told.eta_seconds),
+        ProgressRow.at.set(snapshot.at),
+        ProgressRow.eta_seconds.remove()
+        if snapshot.eta_seconds is None
+        else ProgressRow.eta_seconds.set(snapshot.eta_seconds),
     ]
-    current = (ProgressRow.run == run) & (ProgressRow.attempt == told.attempt)
+    current = (ProgressRow.run == run) & (ProgressRow.attempt == snapshot.attempt)
     try:
-        row.update(actions=actions, condition=current & (ProgressRow.percent <= told.percent))
+        row.update(actions=actions, condition=current & (ProgressRow.percent <= snapshot.percent))
     except UpdateError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
             raise
         return False
     return True
+
+
+def _set_or_remove(attribute: Any, value: Any) -> Action:
+    return cast(Action, attribute.remove() if value is None else attribute.set(value))
 
 
 def look_later(job: JobRow, at: datetime) -> bool:

@@ -8,7 +8,7 @@ from snapforge.assets.service import delivery
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import schemas
 from snapforge.jobs.domain import progress as progresses
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.requests import ImageParameters, LoraParameters
 from snapforge.jobs.domain.results import Delivered
 from snapforge.jobs.store import JobRow, ProgressRow
@@ -28,13 +28,13 @@ _LINK_STEP = timedelta(minutes=30)
 _LASTING = frozenset({FailureCategory.input, FailureCategory.insufficient_quality})
 
 
-def job(row: JobRow, told: ProgressRow | None, place: Place | None = None) -> schemas.Job:
+def job(row: JobRow, progress: ProgressRow | None, place: Place | None = None) -> schemas.Job:
     """All of it; `place` is for a job that waits."""
     now = clock.now()
     until = links_until()
     found = row.results
     return schemas.Job(
-        **_common(row, told, now, place),
+        **_common(row, progress, now, place),
         results=None
         if found is None
         else schemas.JobResults(
@@ -49,14 +49,14 @@ def job(row: JobRow, told: ProgressRow | None, place: Place | None = None) -> sc
     )
 
 
-def summary(row: JobRow, told: ProgressRow | None) -> schemas.JobSummary:
+def summary(row: JobRow, progress: ProgressRow | None) -> schemas.JobSummary:
     """As a list shows it."""
-    return schemas.JobSummary(**_common(row, told, clock.now()))
+    return schemas.JobSummary(**_common(row, progress, clock.now()))
 
 
-def _common(row: JobRow, told: ProgressRow | None, now: datetime, place: Place | None = None) -> dict[str, Any]:
+def _common(row: JobRow, progress: ProgressRow | None, now: datetime, place: Place | None = None) -> dict[str, Any]:
     """The fields of JobSummary."""
-    state = State(row.state)
+    state = JobState(row.state)
     preview = row.results.preview if row.results else None
     return {
         "id": row.id,
@@ -64,7 +64,7 @@ def _common(row: JobRow, told: ProgressRow | None, now: datetime, place: Place |
         "state": state,
         "run": int(row.run),
         "attempt": int(row.attempt),
-        "progress": _progress(row, state, told, place),
+        "progress": _progress(row, state, progress, place),
         "price": _price(row),
         "predicted_seconds": int(row.predicted_seconds),
         "created_at": row.created_at,
@@ -82,9 +82,9 @@ def links_until() -> datetime:
     return delivery.expiry(step=_LINK_STEP)
 
 
-def waits(row: JobRow, told: ProgressRow | None) -> bool:
+def waits(row: JobRow, progress: ProgressRow | None) -> bool:
     """Whether the job is in a queue of tickets, for all that its row knows."""
-    return not row.life().final and row.queued_since is not None and not _at_work(row, told)
+    return not row.lifecycle().final and row.queued_since is not None and not _at_work(row, progress)
 
 
 def memo(row: JobRow) -> str:
@@ -97,22 +97,26 @@ def memo(row: JobRow) -> str:
     return f"3D model, {row.parameters.preset} · {row.id}"
 
 
-def _at_work(row: JobRow, told: ProgressRow | None) -> bool:
-    return told is not None and (told.run, told.attempt) == (row.run, row.attempt)
+def _at_work(row: JobRow, progress: ProgressRow | None) -> bool:
+    return progress is not None and (progress.run, progress.attempt) == (row.run, row.attempt)
 
 
-def _progress(row: JobRow, state: State, told: ProgressRow | None, place: Place | None) -> schemas.Progress:
-    current = told.told() if told and told.run == row.run else None
-    at_work = _at_work(row, told)
-    stage = told.stage if told and at_work else ("queued" if state in {State.queued, State.running} else state.value)
+def _progress(row: JobRow, state: JobState, progress: ProgressRow | None, place: Place | None) -> schemas.Progress:
+    current = progress.snapshot() if progress and progress.run == row.run else None
+    at_work = _at_work(row, progress)
+    stage = (
+        progress.stage
+        if progress and at_work
+        else ("queued" if state in {JobState.queued, JobState.running} else state.value)
+    )
     eta = progresses.eta_seconds(state, current if at_work else None, int(row.predicted_seconds), row.started_at)
     return schemas.Progress(
         stage=stage,
         percent=progresses.percent(state, current),
         eta_seconds=eta if eta is None or place is None else eta + place.seconds,
         queue_position=place.position if place else None,
-        message=told.message if told and at_work else "",
-        at=told.at if told and at_work else None,
+        message=progress.message if progress and at_work else "",
+        at=progress.at if progress and at_work else None,
     )
 
 

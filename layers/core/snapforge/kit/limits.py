@@ -17,9 +17,9 @@ class Allowance:
 
     def headers(self) -> dict[str, str]:
         """`RateLimit-*`, and `Retry-After` when exceeded."""
-        told = {
+        headers = {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
             "RateLimit-Reset": str(self.reset_seconds),
         }
-        return told | ({"Retry-After": str(max(1, self.reset_seconds))} if self.exceeded else {})
+        return headers | ({"Retry-After": str(max(1, self.reset_seconds))} if self.exceeded else {})

@@ -15,7 +15,7 @@ AGAIN = timedelta(hours=1)
 """A purge that a training under way put off is looked at again after so long."""
 
 
-class State(StrEnum):
+class LoraState(StrEnum):
     """Of a LoRA and of each of its versions."""
 
     training = "training"
@@ -55,11 +55,11 @@ class Lora:
     purge_at: datetime | None
 
     @property
-    def state(self) -> State:
+    def state(self) -> LoraState:
         """A LoRA with a finished version is ready, also while the next one is trained."""
         if self.current is not None:
-            return State.ready
-        return State.training if self.training else State.failed
+            return LoraState.ready
+        return LoraState.training if self.training else LoraState.failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from snapforge.kit import ids
 from snapforge.kit.schema import Moment, Schema
-from snapforge.loras.domain import State
+from snapforge.loras.domain import LoraState
 
 Name = Annotated[str, Field(min_length=1, max_length=80, examples=["Grandmother's blue vase"])]
 
@@ -15,7 +15,7 @@ class LoraVersion(Schema):
     """One training."""
 
     version: int
-    state: State
+    state: LoraState
     job_id: str
     begun_at: Moment
     ended_at: Moment | None = None
@@ -39,7 +39,7 @@ class Lora(Schema):
     trigger: str
     subject: str
     model: str = Field(description="The base model that it fits.")
-    state: State
+    state: LoraState
     version: int | None = Field(default=None, description="The newest finished one; an order may name an older one.")
     training_job_id: str | None = Field(default=None, description="The job that trains the next version now.")
     created_at: Moment

@@ -133,9 +133,9 @@ def versions_of(lora_id: str) -> list[VersionRow]:
     )
 
 
-def due(now: datetime, most: int) -> Iterator[tuple[str, str]]:
+def due(now: datetime, limit: int) -> Iterator[tuple[str, str]]:
     """Keys of deleted LoRAs whose time has come, at most `most`."""
-    for row in LoraRow.by_purge.query(PURGE_SHARD, LoraRow.purge_at <= now, limit=most):
+    for row in LoraRow.by_purge.query(PURGE_SHARD, LoraRow.purge_at <= now, limit=limit):
         yield row.pk, row.sk
 
 

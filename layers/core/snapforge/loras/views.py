@@ -2,7 +2,7 @@
 
 from snapforge.assets.service import delivery
 from snapforge.loras import schemas
-from snapforge.loras.domain import State
+from snapforge.loras.domain import LoraState
 from snapforge.loras.store import LoraRow, VersionRow
 
 
@@ -29,7 +29,7 @@ def version(row: VersionRow) -> schemas.LoraVersion:
     quality = row.quality
     return schemas.LoraVersion(
         version=int(row.number),
-        state=State(row.state),
+        state=LoraState(row.state),
         job_id=row.job_id,
         begun_at=row.begun_at,
         ended_at=row.ended_at,

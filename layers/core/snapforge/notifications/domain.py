@@ -27,24 +27,24 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class MailContext:
     """What every template may use."""
 
     public_url: str
     sign: Signer
 
 
-def verify_address(event: Event, house: House) -> dict[str, Any]:
+def verify_address(event: Event, house: MailContext) -> dict[str, Any]:
     """The link that verifies an address; it works once."""
     return {"link": f"{house.public_url}/verify-email?token={quote(str(event.data['token']), safe='')}", "hours": 24}
 
 
-def signup_repeated(event: Event, house: House) -> dict[str, Any]:
-    """Told to an address that has an account already; the API tells nobody."""
+def signup_repeated(event: Event, house: MailContext) -> dict[str, Any]:
+    """Sent to an address that has an account already; the API tells nobody."""
     return {"link": f"{house.public_url}/login"}
 
 
-def job_succeeded(event: Event, house: House) -> dict[str, Any]:
+def job_succeeded(event: Event, house: MailContext) -> dict[str, Any]:
     """Signed links of the results, a preview, and the credits charged."""
     return {
         "job_id": event.data["job_id"],
@@ -59,7 +59,7 @@ def job_succeeded(event: Event, house: House) -> dict[str, Any]:
     }
 
 
-def job_failed(event: Event, house: House) -> dict[str, Any]:
+def job_failed(event: Event, house: MailContext) -> dict[str, Any]:
     """Why, what to do, and what was charged."""
     failure = event.data["failure"]
     return {
@@ -73,7 +73,7 @@ def job_failed(event: Event, house: House) -> dict[str, Any]:
     }
 
 
-MAILS: dict[str, Callable[[Event, House], dict[str, Any]]] = {
+MAILS: dict[str, Callable[[Event, MailContext], dict[str, Any]]] = {
     "verify_address": verify_address,
     "signup_repeated": signup_repeated,
     "job_succeeded": job_succeeded,

@@ -48,7 +48,7 @@ def recipient(event: Event) -> domain.Person:
 
 def compose(template: str, event: Event, person: domain.Person) -> Mail:
     """Fill a template for a person."""
-    house = domain.House(
+    house = domain.MailContext(
         public_url=settings.get("PUBLIC_URL"), sign=lambda key: delivery.sign(key, expires_in=domain.LINK_KEPT)
     )
     values = domain.MAILS[template](event, house)

@@ -48,9 +48,9 @@ class Answer:
         """The body as JSON; ValueError where it is none."""
         return json.loads(self.body)
 
-    def text(self, most: int = 400) -> str:
+    def text(self, max_bytes: int = 400) -> str:
         """The beginning of the body, for a log."""
-        return self.body[:most].decode("utf-8", "replace")
+        return self.body[:max_bytes].decode("utf-8", "replace")
 
 
 def ask(

@@ -105,12 +105,12 @@ def _input(wish: Wish) -> dict[str, Any]:
 
 def _read(answer: calls.Answer) -> dict[str, Any]:
     try:
-        told = answer.json()
+        body = answer.json()
         return {
-            "id": str(told["id"]),
-            "status": str(told["status"]),
-            "output": told.get("output"),
-            "error": told.get("error"),
+            "id": str(body["id"]),
+            "status": str(body["status"]),
+            "output": body.get("output"),
+            "error": body.get("error"),
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise base.wrong_answer(_NAME, f"{error!r} in {answer.text()}") from error

@@ -44,8 +44,8 @@ class Together:
             _NAME, "POST", f"{self.url}/images/generations", key=self.key, body=body, until=until, unwanted=unwanted
         )
         try:
-            told = answer.json()
-            data = base64.b64decode(told["data"][0]["b64_json"], validate=True)
+            body = answer.json()
+            data = base64.b64decode(body["data"][0]["b64_json"], validate=True)
         except (ValueError, KeyError, IndexError, TypeError, binascii.Error) as error:
             raise wrong_answer(_NAME, f"{error!r} in {answer.text()}") from error
-        return Drawn(pixels.png(_NAME, data, wish), str(told.get("id") or ""))
+        return Drawn(pixels.png(_NAME, data, wish), str(body.get("id") or ""))

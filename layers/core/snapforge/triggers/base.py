@@ -72,8 +72,8 @@ class MessageTrigger(Trigger):
         try:
             self.call(self.read(record["body"]), context=context, message_id=record["messageId"])
         except Exception as error:  # noqa: BLE001 - one bad message must not hold up the others
-            told = {"message_id": record["messageId"], **malformed(error)}
-            observe.logger().exception("message failed", extra=told)
+            extra = {"message_id": record["messageId"], **malformed(error)}
+            observe.logger().exception("message failed", extra=extra)
             return False
         return True
 

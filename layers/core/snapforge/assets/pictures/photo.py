@@ -36,7 +36,7 @@ class Prepared:
 def prepare(data: bytes) -> Prepared:
     """Check, turn, convert and measure a photo. Raises opening.Refused. About 1 s for 12 megapixels."""
     opened = opening.open_picture(data)
-    told, relative_focal = lens.read_lens(opened.image, opened.size)
+    found_lens, relative_focal = lens.read_lens(opened.image, opened.size)
     upright = to_upright_srgb(opened.image, opening.WORKING_SIDE)
     width, height = opened.size[::-1] if lens.orientation(opened.image) in SIDEWAYS else opened.size
     found = measures.measure(upright)
@@ -50,7 +50,7 @@ def prepare(data: bytes) -> Prepared:
         height=upright.height,
         alpha=upright.mode == "RGBA",
         focal_px=None if relative_focal is None else round(relative_focal * max(upright.size), 2),
-        lens=told,
+        lens=found_lens,
         sharpness=found.sharpness,
         mean=found.mean,
         clipped_dark=found.clipped_dark,

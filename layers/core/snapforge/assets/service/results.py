@@ -79,8 +79,8 @@ def register_results(
 
 def _put_unless_there(tx: "Transaction", org_id: str, row: AssetRow) -> None:
     """As a put of a new row, but one that stands already (perhaps with its variants) does not fail the transaction."""
-    told = {name: value for name, value in row.attribute_values.items() if value is not None and name != "cls"}
+    given = {name: value for name, value in row.attribute_values.items() if value is not None and name != "cls"}
     attributes = AssetRow.get_attributes()
-    actions = [attributes[name].set(attributes[name] | value) for name, value in told.items()]
+    actions = [attributes[name].set(attributes[name] | value) for name, value in given.items()]
     actions.append(AssetRow.cls.set(AssetRow.cls | AssetRow))
     tx.update(AssetRow(org_pk(org_id), f"asset#{row.id}"), actions, failed=lambda _: RuntimeError(f"asset {row.id}"))

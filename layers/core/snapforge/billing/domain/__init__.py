@@ -1,15 +1,15 @@
 """The ledger's rules, decided with plain values.
 
-Signs: a leg adds `amount` to its account. `org:<id>:avail` and `org:<id>:held` are what the customer has;
-`org:<id>:debt` is what the customer lacks, so it runs below zero and `Account.debt` is its negative. House accounts are
-the other side; nobody stores their balances, they are folds of journals.
+Signs: a leg adds `amount` to its account. `org:<id>:available` and `org:<id>:held` are what the customer has;
+`org:<id>:debt` is what the customer lacks, so it runs below zero and `Account.debt` is its negative. House
+accounts are the other side; nobody stores their balances, they are folds of journals.
 
 An expired grant is dead from its moment on: nothing spends it, whether or not the sweep has booked its expiry yet. So
-the outcome of a deed never depends on when the sweep ran.
+the outcome of a draft never depends on when the sweep ran.
 """
 
-from snapforge.billing.domain.deeds import (
-    claw,
+from snapforge.billing.domain.operations import (
+    clawback,
     expire,
     fingerprint,
     grant,
@@ -26,7 +26,6 @@ from snapforge.billing.domain.values import (
     WRITE_OFF,
     Account,
     BrokenLedger,
-    Deed,
     Ended,
     Grant,
     GrantKind,
@@ -35,12 +34,13 @@ from snapforge.billing.domain.values import (
     HoldState,
     InDebt,
     Journal,
+    JournalDraft,
     JournalKind,
     Leg,
     NotEnough,
     Posting,
     Settled,
-    avail,
+    available,
     debt,
     granted,
     held,
@@ -50,7 +50,7 @@ from snapforge.billing.domain.values import (
 __all__ = [
     "Account",
     "BrokenLedger",
-    "Deed",
+    "JournalDraft",
     "EXPIRED",
     "Ended",
     "Grant",
@@ -69,8 +69,8 @@ __all__ = [
     "SIGNUP_CREDITS",
     "Settled",
     "WRITE_OFF",
-    "avail",
-    "claw",
+    "available",
+    "clawback",
     "debt",
     "expire",
     "fingerprint",

@@ -41,7 +41,7 @@ def _gaps(account: Account, ordered: list[Journal]) -> Iterator[str]:
 def _folds(account: Account, ordered: list[Journal]) -> Iterator[str]:
     """The balances are the folds of the journals, and no prefix of them goes below zero."""
     org_id = account.org_id
-    names = ((domain.avail(org_id), 1, account.avail), (domain.held(org_id), 1, account.held))
+    names = ((domain.available(org_id), 1, account.available), (domain.held(org_id), 1, account.held))
     for name, sign, stored in (*names, (domain.debt(org_id), -1, account.debt)):
         total = 0
         for journal in ordered:

@@ -29,7 +29,7 @@ class JournalKind(StrEnum):
     hold = "hold"
     settle = "settle"
     expire = "expire"
-    claw = "claw"
+    clawback = "clawback"
     write_off = "write_off"
 
 
@@ -131,22 +131,22 @@ class Account:
     of the last journal."""
 
     org_id: str
-    avail: int = 0
+    available: int = 0
     held: int = 0
     debt: int = 0
     grants: tuple[Grant, ...] = ()
     version: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.avail, self.held, self.debt) < 0:
+        if min(self.available, self.held, self.debt) < 0:
             raise BrokenLedger(f"{self.org_id}: a balance below 0: {self}")
-        if self.avail != sum(grant.remaining for grant in self.grants):
+        if self.available != sum(grant.remaining for grant in self.grants):
             raise BrokenLedger(f"{self.org_id}: available differs from the grants: {self}")
         if any(grant.remaining <= 0 for grant in self.grants):
             raise BrokenLedger(f"{self.org_id}: an empty grant: {self}")
 
     def spendable(self, now: datetime) -> int:
-        """Credits that a hold could reserve at `now`: `avail` without what has expired."""
+        """Credits that a hold could reserve at `now`: `available` without what has expired."""
         return sum(grant.remaining for grant in self.grants if not grant.expired(now))
 
     def due(self, now: datetime) -> Grant | None:
@@ -191,7 +191,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class JournalDraft:
     """The particulars of a journal to be: its id, its key (one key, one journal), the line a customer reads, its
     moment."""
 
@@ -217,9 +217,9 @@ class HoldChange:
     posting: Posting | None
 
 
-def avail(org_id: str) -> str:
+def available(org_id: str) -> str:
     """The ledger account of what an org can spend."""
-    return f"org:{org_id}:avail"
+    return f"org:{org_id}:available"
 
 
 def held(org_id: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from snapforge.aws import outbox
 from snapforge.aws.tables import Transaction, retried
 from snapforge.billing import domain, errors, events, store
-from snapforge.billing.domain import Account, BrokenLedger, Deed, Grant, GrantKind, Journal, Posting, Settled
+from snapforge.billing.domain import Account, BrokenLedger, Grant, GrantKind, Journal, JournalDraft, Posting, Settled
 from snapforge.billing.schemas import BalanceView, GrantView, JournalView, LegView
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import Unavailable
@@ -28,7 +28,7 @@ def hold(tx: Transaction, *, org_id: str, hold_id: str, credits: int, key: str, 
     """
     stored = store.account(org_id)
     try:
-        change = domain.hold(stored or Account(org_id), _deed(key, memo), hold_id=hold_id, credits=credits)
+        change = domain.hold(stored or Account(org_id), _draft(key, memo), hold_id=hold_id, credits=credits)
     except domain.NotEnough as error:
         raise errors.InsufficientCredits.of(error.required, error.available) from error
     except domain.InDebt as error:
@@ -52,7 +52,7 @@ def settle(tx: Transaction, *, org_id: str, hold_id: str, capture: int, key: str
     if open_hold is None:
         raise errors.HoldNotFound(f"There is no hold {hold_id}.")
     try:
-        change = domain.settle(stored or Account(org_id), open_hold, _deed(key, memo), capture=capture)
+        change = domain.settle(stored or Account(org_id), open_hold, _draft(key, memo), capture=capture)
     except domain.Ended as error:
         raise errors.HoldEnded(error.settled) from error
     if change.posting is not None:
@@ -83,7 +83,7 @@ def grant(
     )
     return _done(
         org_id,
-        lambda account: domain.grant(account, _deed(key, memo), given),
+        lambda account: domain.grant(account, _draft(key, memo), given),
         lambda posting: events.granted(posting.account, posting.journal, given),
     )
 
@@ -113,7 +113,7 @@ def grant_at_sign_up(org_id: str) -> Journal:
     )
 
 
-def claw(
+def clawback(
     org_id: str,
     *,
     credits: int,
@@ -125,15 +125,15 @@ def claw(
     """Take credits of a kind back; what is not available becomes debt. A repeated key returns the first journal."""
     return _done(
         org_id,
-        lambda account: domain.claw(
-            account, _deed(key, memo), credits=credits, kind=GrantKind(kind), grant_id=grant_id
+        lambda account: domain.clawback(
+            account, _draft(key, memo), credits=credits, kind=GrantKind(kind), grant_id=grant_id
         ),
     )
 
 
 def write_off(org_id: str, *, credits: int, key: str, memo: str) -> Journal:
     """Forgive so much of a debt (ValueError beyond it). A repeated key returns the first journal."""
-    return _done(org_id, lambda account: domain.write_off(account, _deed(key, memo), credits=credits))
+    return _done(org_id, lambda account: domain.write_off(account, _draft(key, memo), credits=credits))
 
 
 def expire_due(now: datetime) -> int:
@@ -189,8 +189,8 @@ def _expire_one(org_id: str, now: datetime) -> bool:
     gone = None if account is None else account.due(now)
     if account is None or gone is None:
         return False
-    deed = Deed(ids.new("journal"), f"expire:{gone.id}", f"{gone.kind.capitalize()} credits expired", now)
-    posting = domain.expire(account, deed, gone)
+    draft = JournalDraft(ids.new("journal"), f"expire:{gone.id}", f"{gone.kind.capitalize()} credits expired", now)
+    posting = domain.expire(account, draft, gone)
     tx = Transaction()
     _write(tx, account, posting)
     outbox.put(tx, store.Outbox, events.expired(posting.account, posting.journal, gone))
@@ -227,8 +227,8 @@ def _write(tx: Transaction, replacing: Account | None, posting: Posting) -> None
     store.put_journal(tx, posting.journal)
 
 
-def _deed(key: str, memo: str) -> Deed:
-    return Deed(id=ids.new("journal"), key=key, memo=memo, at=clock.now())
+def _draft(key: str, memo: str) -> JournalDraft:
+    return JournalDraft(id=ids.new("journal"), key=key, memo=memo, at=clock.now())
 
 
 def _view(journal: Journal) -> JournalView:
@@ -237,7 +237,7 @@ def _view(journal: Journal) -> JournalView:
         at=journal.at,
         kind=journal.kind,
         memo=journal.memo,
-        change_available=journal.change(domain.avail(journal.org_id)),
+        change_available=journal.change(domain.available(journal.org_id)),
         change_held=journal.change(domain.held(journal.org_id)),
         change_debt=-journal.change(domain.debt(journal.org_id)),
         hold_id=journal.hold_id,

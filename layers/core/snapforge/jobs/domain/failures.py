@@ -25,14 +25,14 @@ class Failure(Schema):
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class NextAttempt:
     """Another attempt, after a wait drawn from [wait_seconds/2, wait_seconds]."""
 
     wait_seconds: int
     reduced: bool
 
 
-def next_attempt(failed: tuple[FailureCategory, ...], *, reduced: bool) -> Again | None:
+def next_attempt(failed: tuple[FailureCategory, ...], *, reduced: bool) -> NextAttempt | None:
     """What follows the failures of a run so far (the last one is the news); None: the run has failed.
 
     Transient failures are tried up to MAX_ATTEMPTS attempts, with growing waits. Out of memory is tried once more with
@@ -40,10 +40,10 @@ def next_attempt(failed: tuple[FailureCategory, ...], *, reduced: bool) -> Again
     """
     news = failed[-1]
     if news is FailureCategory.out_of_memory and not reduced:
-        return Again(1, reduced=True)
+        return NextAttempt(1, reduced=True)
     transient = failed.count(FailureCategory.transient)
     if news is FailureCategory.transient and transient < MAX_ATTEMPTS:
-        return Again(min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 4 ** (transient - 1)), reduced=reduced)
+        return NextAttempt(min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 4 ** (transient - 1)), reduced=reduced)
     return None
 
 

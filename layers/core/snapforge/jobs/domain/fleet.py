@@ -30,7 +30,7 @@ class Policy:
     """What the operator wants: no ticket waits longer than `target_seconds` where `most` workers suffice."""
 
     target_seconds: float
-    most: int
+    max_workers: int
 
 
 def to_start(waiting: Waiting, workers: Workers, policy: Policy) -> int:
@@ -44,13 +44,13 @@ def to_start(waiting: Waiting, workers: Workers, policy: Policy) -> int:
         return 0
     late = waiting.oldest > policy.target_seconds
     wanted = max(_for_work(waiting.seconds, policy), workers.running + 1 if late else 1)
-    missing = min(wanted, policy.most) - workers.running - workers.starting
+    missing = min(wanted, policy.max_workers) - workers.running - workers.starting
     return max(0, min(missing, waiting.tickets - workers.starting))
 
 
 def seconds_to_begin(ahead: float, policy: Policy) -> float:
     """How long a ticket waits behind `ahead` seconds of drawing, if the workers are there that the policy wants."""
-    return ahead / min(_for_work(ahead, policy), policy.most)
+    return ahead / min(_for_work(ahead, policy), policy.max_workers)
 
 
 def _for_work(seconds: float, policy: Policy) -> int:

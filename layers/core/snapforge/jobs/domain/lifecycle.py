@@ -1,4 +1,4 @@
-"""The life of a job: states, runs, attempts. Pure: each function takes a Life and returns the next, or refuses.
+"""The life of a job: states, runs, attempts. Pure: each function takes a Lifecycle and returns the next, or refuses.
 
 A run is one try by the customer, an attempt one try by the engine within it. A job ends once per run; only a retry by
 the customer, as a new run with a new hold, leaves `failed` or `canceled`.
@@ -11,7 +11,7 @@ from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs.domain import failures
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """Where a job stands."""
 
     queued = "queued"
@@ -21,13 +21,13 @@ class State(StrEnum):
     canceled = "canceled"
 
 
-FINAL = frozenset({State.succeeded, State.failed, State.canceled})
+FINAL = frozenset({JobState.succeeded, JobState.failed, JobState.canceled})
 MOVES = {
-    State.queued: frozenset({State.running, State.succeeded, State.failed, State.canceled}),
-    State.running: frozenset({State.running, State.succeeded, State.failed, State.canceled}),
-    State.succeeded: frozenset[State](),
-    State.failed: frozenset({State.queued}),
-    State.canceled: frozenset({State.queued}),
+    JobState.queued: frozenset({JobState.running, JobState.succeeded, JobState.failed, JobState.canceled}),
+    JobState.running: frozenset({JobState.running, JobState.succeeded, JobState.failed, JobState.canceled}),
+    JobState.succeeded: frozenset[JobState](),
+    JobState.failed: frozenset({JobState.queued}),
+    JobState.canceled: frozenset({JobState.queued}),
 }
 
 
@@ -36,10 +36,10 @@ class IllegalMoveError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class Lifecycle:
     """What decides about a job. `failed` are the categories of this run's ended attempts, in order."""
 
-    state: State = State.queued
+    state: JobState = JobState.queued
     run: int = 1
     attempt: int = 1
     reduced: bool = False
@@ -57,30 +57,30 @@ class Life:
         return not self.final and (self.run, self.attempt) == (run, attempt)
 
 
-def _move(life: Life, to: State) -> Life:
+def _move(life: Lifecycle, to: JobState) -> Lifecycle:
     if to not in MOVES[life.state]:
         raise IllegalMoveError(f"{life.state} → {to}")
     return replace(life, state=to)
 
 
-def begin(life: Life) -> Life:
+def begin(life: Lifecycle) -> Lifecycle:
     """A worker is at it."""
-    return _move(life, State.running)
+    return _move(life, JobState.running)
 
 
-def end(life: Life, to: State) -> Life:
+def end(life: Lifecycle, to: JobState) -> Lifecycle:
     """The run ends, in a state of FINAL."""
     if to not in FINAL:
         raise IllegalMoveError(f"{to} is no end")
     return _move(life, to)
 
 
-def restart(life: Life) -> Life:
+def restart(life: Lifecycle) -> Lifecycle:
     """The customer tries again: a new run, from its first attempt."""
-    return replace(_move(life, State.queued), run=life.run + 1, attempt=1, reduced=False, failed=(), recovery=0)
+    return replace(_move(life, JobState.queued), run=life.run + 1, attempt=1, reduced=False, failed=(), recovery=0)
 
 
-def fail_attempt(life: Life, category: FailureCategory) -> tuple[Life, failures.Again | None]:
+def fail_attempt(life: Lifecycle, category: FailureCategory) -> tuple[Lifecycle, failures.NextAttempt | None]:
     """The current attempt failed: the life with its next attempt and how to go about it, or (unchanged) None."""
     if life.final:
         raise IllegalMoveError("it has ended")
@@ -94,7 +94,7 @@ def fail_attempt(life: Life, category: FailureCategory) -> tuple[Life, failures.
 MAX_RECOVERIES = 3
 
 
-def recover(life: Life) -> Life | None:
+def recover(life: Lifecycle) -> Lifecycle | None:
     """The execution was lost: the life with another one, or None when that happened too often."""
     if life.final:
         raise IllegalMoveError("it has ended")

@@ -6,7 +6,7 @@ from snapforge.contracts.adapters import AdapterRef
 from snapforge.contracts.manifest import ImageWork
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS, ImageModel, Range
 from snapforge.jobs.domain.catalogue.styles import STYLES, styled
-from snapforge.jobs.domain.requests.image import ImageOrder, ImageParameters, LoraUse
+from snapforge.jobs.domain.requests.image import ImageParameters, ImageRequest, LoraUse
 
 
 class NotDrawableError(ValueError):
@@ -21,32 +21,32 @@ class NotOfferedError(ValueError):
     """The model is not one of those that the installation offers."""
 
 
-def resolve(order: ImageOrder, seed: int, offered: Sequence[str], loras: Sequence[LoraUse] = ()) -> ImageParameters:
+def resolve(request: ImageRequest, seed: int, offered: Sequence[str], loras: Sequence[LoraUse] = ()) -> ImageParameters:
     """The exact parameters; `seed` is used where the order names none, the first of `offered` where it names no model.
     `loras` are the exact versions of those that the order names.
 
     Raises NotOfferedError and NotDrawableError.
     """
-    name = order.model or offered[0]
+    name = request.model or offered[0]
     if name not in offered:
         raise NotOfferedError(f"The model {name!r} is not offered here. Offered are: {', '.join(offered)}.")
-    if order.style is not None and order.style not in STYLES:
-        raise NotDrawableError("style", f"There is no style {order.style!r}. There are: {', '.join(STYLES)}.")
+    if request.style is not None and request.style not in STYLES:
+        raise NotDrawableError("style", f"There is no style {request.style!r}. There are: {', '.join(STYLES)}.")
     model = IMAGE_MODELS[name]
-    width, height = _size(order, name, model)
+    width, height = _size(request, name, model)
     return ImageParameters(
         model=name,
-        prompt=order.prompt,
-        negative_prompt=order.negative_prompt,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
         width=width,
         height=height,
-        steps=int(_within("steps", order.steps, model.steps, name)),
-        guidance=_within("guidance", order.guidance, model.guidance, name),
-        seed=seed if order.seed is None else order.seed,
-        count=order.count,
-        style=order.style,
+        steps=int(_within("steps", request.steps, model.steps, name)),
+        guidance=_within("guidance", request.guidance, model.guidance, name),
+        seed=seed if request.seed is None else request.seed,
+        count=request.count,
+        style=request.style,
         loras=tuple(loras),
-        priority=order.priority,
+        priority=request.priority,
     )
 
 
@@ -76,22 +76,22 @@ def offered(setting: str) -> tuple[str, ...]:
     return names
 
 
-def _size(order: ImageOrder, name: str, model: ImageModel) -> tuple[int, int]:
-    if not order.width or not order.height:
-        return model.sizes[order.aspect or "1:1"]
-    for member, side in (("width", order.width), ("height", order.height)):
-        if not model.least_side <= side <= model.most_side:
+def _size(request: ImageRequest, name: str, model: ImageModel) -> tuple[int, int]:
+    if not request.width or not request.height:
+        return model.sizes[request.aspect or "1:1"]
+    for member, side in (("width", request.width), ("height", request.height)):
+        if not model.min_side <= side <= model.max_side:
             raise NotDrawableError(
-                member, f"{name} draws sides of {model.least_side} to {model.most_side} pixels, not {side}."
+                member, f"{name} draws sides of {model.min_side} to {model.max_side} pixels, not {side}."
             )
-    if order.width * order.height > model.most_pixels:
-        raise NotDrawableError("width", f"{name} draws at most {model.most_pixels} pixels (width times height).")
-    return order.width, order.height
+    if request.width * request.height > model.max_pixels:
+        raise NotDrawableError("width", f"{name} draws at most {model.max_pixels} pixels (width times height).")
+    return request.width, request.height
 
 
 def _within(member: str, wish: float | None, bounds: Range, name: str) -> float:
     if wish is None:
         return bounds.default
-    if not bounds.least <= wish <= bounds.most:
-        raise NotDrawableError(member, f"{name} takes {member} of {bounds.least:g} to {bounds.most:g}.")
+    if not bounds.min <= wish <= bounds.max:
+        raise NotDrawableError(member, f"{name} takes {member} of {bounds.min:g} to {bounds.max:g}.")
     return wish

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ProgressSnapshot:
     """The latest progress. `floor` is what earlier attempts of the run had reached."""
 
     attempt: int
@@ -18,29 +18,31 @@ class Told:
     at: datetime
 
 
-def floor(before: Told | None) -> int:
+def floor(before: ProgressSnapshot | None) -> int:
     """What a new attempt's percent must not fall below."""
     return max(before.floor, before.percent) if before else 0
 
 
-def percent(state: State, told: Told | None) -> int:
+def percent(state: JobState, latest: ProgressSnapshot | None) -> int:
     """0 to 100; 100 only for what succeeded."""
-    if state is State.succeeded:
+    if state is JobState.succeeded:
         return 100
-    return min(99, max(told.floor, told.percent)) if told else 0
+    return min(99, max(latest.floor, latest.percent)) if latest else 0
 
 
-def eta_seconds(state: State, told: Told | None, predicted: int, started: datetime | None) -> int | None:
+def eta_seconds(
+    state: JobState, latest: ProgressSnapshot | None, predicted: int, started: datetime | None
+) -> int | None:
     """Seconds until the end, as of the latest progress: the worker's own estimate, else what is left of the prediction.
 
     It does not count down between two reports, so that a poller sees no change where nothing was told. None when nobody
     can know: it has ended, or takes longer than was thought.
     """
-    if state not in {State.queued, State.running}:
+    if state not in {JobState.queued, JobState.running}:
         return None
-    if told is None:
+    if latest is None:
         return predicted
-    if told.eta_seconds is not None:
-        return told.eta_seconds
-    left = predicted - (int((told.at - started).total_seconds()) if started else 0)
+    if latest.eta_seconds is not None:
+        return latest.eta_seconds
+    left = predicted - (int((latest.at - started).total_seconds()) if started else 0)
     return left if left > 0 else None

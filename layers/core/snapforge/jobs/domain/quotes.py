@@ -16,7 +16,7 @@ class Quote(Schema):
 
     org: str
     kind: str
-    order: str
+    request: str
     credits: int
     capture_version: int | None = None
     photos: int | None = None

@@ -8,7 +8,7 @@ from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.loras import LORA_BASES, trainable
 from snapforge.jobs.domain.pictures import NotDrawableError, NotOfferedError
 from snapforge.jobs.domain.preflight import Finding, PhotoFacts, of_photos
-from snapforge.jobs.domain.requests import LoraOrder, LoraParameters
+from snapforge.jobs.domain.requests import LoraParameters, LoraRequest
 
 GOOD_PHOTOS = 8
 _ANY_CAPTURE = "cap_" + 26 * "0"
@@ -68,19 +68,21 @@ def _mostly_bad(troubled: Sequence[str], photos: int) -> Finding:
     )
 
 
-def base_model(order: LoraOrder, offered: Sequence[str]) -> str:
+def base_model(request: LoraRequest, offered: Sequence[str]) -> str:
     """The base model of a new LoRA. NotOfferedError where the one that was named cannot be trained here."""
     able = trainable(offered)
-    if order.model is None and able:
+    if request.model is None and able:
         return able[0]
-    if order.model is None or order.model not in able:
-        named = f"No LoRA of {order.model!r} can be trained here." if order.model else "No LoRA can be trained here."
+    if request.model is None or request.model not in able:
+        named = (
+            f"No LoRA of {request.model!r} can be trained here." if request.model else "No LoRA can be trained here."
+        )
         raise NotOfferedError(named + (f" Trainable are: {', '.join(able)}." if able else ""))
-    return order.model
+    return request.model
 
 
 def resolve(
-    order: LoraOrder,
+    request: LoraRequest,
     *,
     lora_id: str,
     number: int,
@@ -94,10 +96,10 @@ def resolve(
     """
     name, trigger, subject, model = identity
     base = LORA_BASES[model]
-    steps = int(base.steps.default) if order.steps is None else order.steps
-    if not base.steps.least <= steps <= base.steps.most:
-        raise NotDrawableError("steps", f"{model} trains {base.steps.least:g} to {base.steps.most:g} steps.")
-    strange = sorted(set(order.captions) - set(names))
+    steps = int(base.steps.default) if request.steps is None else request.steps
+    if not base.steps.min <= steps <= base.steps.max:
+        raise NotDrawableError("steps", f"{model} trains {base.steps.min:g} to {base.steps.max:g} steps.")
+    strange = sorted(set(request.captions) - set(names))
     if strange:
         raise NotDrawableError("captions", f"The capture has no usable photo {', '.join(strange)}.")
     return LoraParameters(
@@ -107,27 +109,27 @@ def resolve(
         trigger=trigger,
         subject=subject,
         model=model,
-        capture_id=order.capture_id,
+        capture_id=request.capture_id,
         capture_version=capture_version,
         photos=len(names),
-        captions=order.captions,
+        captions=request.captions,
         steps=steps,
         rank=base.rank,
         learning_rate=base.learning_rate,
         size=base.size,
-        rights=order.rights,
-        seed=order.seed,
-        priority=order.priority,
+        rights=request.rights,
+        seed=request.seed,
+        priority=request.priority,
     )
 
 
 def usual(model: str) -> LoraParameters:
     """A training of this model with its own numbers, for the list price."""
-    order = LoraOrder(
+    request = LoraRequest(
         kind="lora", capture_id=_ANY_CAPTURE, rights=True, name="A vase", trigger="grvase", subject="vase", model=model
     )
     identity = ("A vase", "grvase", "vase", model)
-    return resolve(order, lora_id="", number=1, identity=identity, capture_version=1, names=["photo"] * GOOD_PHOTOS)
+    return resolve(request, lora_id="", number=1, identity=identity, capture_version=1, names=["photo"] * GOOD_PHOTOS)
 
 
 def work(parameters: LoraParameters, photos: Sequence[Photo]) -> LoraWork:

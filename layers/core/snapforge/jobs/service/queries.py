@@ -10,7 +10,7 @@ from snapforge.kit import ids
 from snapforge.kit.page import Page, decode_cursor, encode_cursor
 from snapforge.kit.permissions import Principal
 
-MOST_COUNTED = 500
+MAX_COUNTED = 500
 """Tickets ahead that a position is counted over."""
 BUDGET = 500
 """Jobs that a filtered page looks at. A page may come back short, even empty, with a cursor to go on from."""
@@ -21,15 +21,15 @@ def get_job(principal: Principal, job_id: str) -> schemas.Job:
     found = store.find_job_with_progress(principal.org_id, job_id) if ids.is_id(job_id, "job") else None
     if found is None:
         raise errors.JobNotFound()
-    job, told = found
-    return views.job(job, told, _place(job) if views.waits(job, told) else None)
+    job, progress = found
+    return views.job(job, progress, _place(job) if views.waits(job, progress) else None)
 
 
 def _place(job: JobRow) -> views.Place | None:
-    """None where a worker or a provider has taken it, or it is beyond MOST_COUNTED."""
+    """None where a worker or a provider has taken it, or it is beyond MAX_COUNTED."""
     queue = locations.queue(job.parameters.priority)
     ahead = 0.0
-    for position, row in enumerate(store.in_place(queue, job.queued_since, most=MOST_COUNTED), 1):
+    for position, row in enumerate(store.in_place(queue, job.queued_since, limit=MAX_COUNTED), 1):
         if row.pk == store.attempt_pk(job.id):
             return views.Place(position, math.ceil(fleet.seconds_to_begin(ahead, autoscaling.policy())))
         ahead += float(row.drawing_ms or 0) / 1000
@@ -44,12 +44,12 @@ def list_jobs(principal: Principal, query: schemas.JobsQuery) -> Page[schemas.Jo
     # Without a filter, one more than the page, and as many progress items again at the most.
     page_size = 200 if filtered else 2 * query.limit + 2
     looked, last = 0, None
-    for row, told in store.newest_first(principal.org_id, before, page_size):
+    for row, progress in store.newest_first(principal.org_id, before, page_size):
         if len(items) == query.limit or looked == BUDGET:
             return Page(items=items, next_cursor=encode_cursor(last) if last else None)
         looked, last = looked + 1, row.sk
         if _wanted(row, query):
-            items.append(views.summary(row, told))
+            items.append(views.summary(row, progress))
     return Page(items=items)
 
 

@@ -8,7 +8,7 @@ from snapforge.aws import s3, settings, tables
 from snapforge.contracts.results import LoraQuality, ResultFile
 from snapforge.kit import clock
 from snapforge.loras import errors, store
-from snapforge.loras.domain import Lora, State, Trained, weights_key
+from snapforge.loras.domain import Lora, LoraState, Trained, weights_key
 from snapforge.loras.store import LoraRow, VersionRow
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def begin_version(tx: "Transaction", plan: Plan, *, again: bool) -> None:
             number=plan.number,
             org_id=plan.org_id,
             job_id=plan.job_id,
-            state=State.training.value,
+            state=LoraState.training.value,
             begun_at=clock.now(),
         ),
         VersionRow.pk.does_not_exist() | (VersionRow.job_id == plan.job_id),
@@ -134,6 +134,6 @@ def end_version(
     if trained is not None and (row.current is None or row.current.version <= number):
         row.current = trained
     store.put_changed(tx, row)
-    version.state = (State.ready if trained else State.failed).value
+    version.state = (LoraState.ready if trained else LoraState.failed).value
     version.ended_at, version.trained, version.quality, version.samples = clock.now(), trained, quality, samples
     tx.put(version, VersionRow.job_id == version.job_id, failed=lambda _: tables.Stale())

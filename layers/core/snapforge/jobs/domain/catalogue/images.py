@@ -15,8 +15,8 @@ class Range:
     """A number that may be chosen, and what it is when nobody chooses."""
 
     default: float
-    least: float
-    most: float
+    min: float
+    max: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class ImageModel:
     licence: str
     sizes: Mapping[Aspect, tuple[int, int]]
     """Width and height in pixels by aspect ratio: the sizes it was trained on."""
-    least_side: int
-    most_side: int
-    most_pixels: int
+    min_side: int
+    max_side: int
+    max_pixels: int
     steps: Range
     guidance: Range
     negative_prompt: bool
@@ -79,9 +79,9 @@ IMAGE_MODELS: dict[str, ImageModel] = {
         family="flux1",
         licence="Apache-2.0",
         sizes=_ONE_MEGAPIXEL,
-        least_side=64,
-        most_side=2048,
-        most_pixels=4 * 1024 * 1024,
+        min_side=64,
+        max_side=2048,
+        max_pixels=4 * 1024 * 1024,
         steps=Range(4, 1, 50),
         guidance=Range(0.0, 0.0, 20.0),
         negative_prompt=True,
@@ -99,9 +99,9 @@ IMAGE_MODELS: dict[str, ImageModel] = {
         family="flux2",
         licence="Apache-2.0",
         sizes=_ONE_MEGAPIXEL,
-        least_side=64,
-        most_side=2048,
-        most_pixels=4 * 1024 * 1024,
+        min_side=64,
+        max_side=2048,
+        max_pixels=4 * 1024 * 1024,
         steps=Range(4, 1, 50),
         guidance=Range(1.0, 0.0, 20.0),
         negative_prompt=False,
@@ -119,9 +119,9 @@ IMAGE_MODELS: dict[str, ImageModel] = {
         family="z-image",
         licence="Apache-2.0",
         sizes=_Z_IMAGE,
-        least_side=256,
-        most_side=2048,
-        most_pixels=4 * 1024 * 1024,
+        min_side=256,
+        max_side=2048,
+        max_pixels=4 * 1024 * 1024,
         # The sampler's last step is empty: nine steps are eight passes of the transformer.
         steps=Range(9, 1, 50),
         guidance=Range(0.0, 0.0, 20.0),
@@ -140,9 +140,9 @@ IMAGE_MODELS: dict[str, ImageModel] = {
         family="flux1",
         licence="Apache-2.0",
         sizes=_DEMO,
-        least_side=64,
-        most_side=256,
-        most_pixels=192 * 192,
+        min_side=64,
+        max_side=256,
+        max_pixels=192 * 192,
         steps=Range(12, 1, 50),
         guidance=Range(0.0, 0.0, 20.0),
         negative_prompt=False,

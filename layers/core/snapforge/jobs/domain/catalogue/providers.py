@@ -25,8 +25,8 @@ class Served:
     most_steps: int
     any_size: bool
     """Whether width and height are taken; else only the native sizes of the model's aspect ratios are."""
-    least_side: int = 64
-    most_side: int = 2048
+    min_side: int = 64
+    max_side: int = 2048
     negative_prompt: bool = False
 
     def cost_micro_usd(self, width: int, height: int) -> int:
@@ -37,7 +37,7 @@ class Served:
 SERVED: dict[str, dict[ProviderName, Served]] = {
     "flux-schnell": {
         "together": Served(
-            "black-forest-labs/FLUX.1-schnell", 2_700, True, most_steps=12, any_size=True, most_side=1792
+            "black-forest-labs/FLUX.1-schnell", 2_700, True, most_steps=12, any_size=True, max_side=1792
         ),
         "replicate": Served("black-forest-labs/flux-schnell", 3_000, False, most_steps=4, any_size=False),
         "huggingface": Served("black-forest-labs/FLUX.1-schnell", 3_000, True, most_steps=12, any_size=True),
@@ -58,5 +58,5 @@ def served(provider: str, *, model: str, width: int, height: int, steps: int) ->
         return None
     if (width, height) in IMAGE_MODELS[model].sizes.values():
         return found
-    fits = found.any_size and found.least_side <= min(width, height) and max(width, height) <= found.most_side
+    fits = found.any_size and found.min_side <= min(width, height) and max(width, height) <= found.max_side
     return found if fits else None

@@ -5,46 +5,53 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snapforge.jobs.domain.requests.image import MAX_PROMPT, Aspect, ImageOrder, ImageParameters, LoraUse, LoraWish
-from snapforge.jobs.domain.requests.lora import LoraOrder, LoraParameters
+from snapforge.jobs.domain.requests.image import (
+    MAX_PROMPT,
+    Aspect,
+    ImageParameters,
+    ImageRequest,
+    LoraSelection,
+    LoraUse,
+)
+from snapforge.jobs.domain.requests.lora import LoraParameters, LoraRequest
 from snapforge.jobs.domain.requests.priority import Priority
-from snapforge.jobs.domain.requests.scene import Preset, SceneOrder, SceneParameters
+from snapforge.jobs.domain.requests.scene import Preset, SceneParameters, SceneRequest
 from snapforge.jobs.domain.requests.seeds import MAX_SEED
 
 Kind = Literal["image", "scene", "lora"]
-Order = ImageOrder | SceneOrder | LoraOrder
-PhotoOrder = SceneOrder | LoraOrder
+JobRequest = ImageRequest | SceneRequest | LoraRequest
+PhotoRequest = SceneRequest | LoraRequest
 """Orders that are made from a capture."""
 Parameters = ImageParameters | SceneParameters | LoraParameters
 KeptParameters = Annotated[Parameters, Field(discriminator="kind")]
 """Parameters, as a row keeps and an answer shows them."""
-_ORDERS: dict[str, type[Order]] = {"image": ImageOrder, "scene": SceneOrder, "lora": LoraOrder}
+_REQUESTS: dict[str, type[JobRequest]] = {"image": ImageRequest, "scene": SceneRequest, "lora": LoraRequest}
 
 
-def fingerprint(order: Order) -> str:
+def fingerprint(request: JobRequest) -> str:
     """The SHA-256 of what was ordered, without the quote; binds a quote to it."""
-    fields = set(_ORDERS[order.kind].model_fields)
-    return hashlib.sha256(order.model_dump_json(include=fields).encode()).hexdigest()
+    fields = set(_REQUESTS[request.kind].model_fields)
+    return hashlib.sha256(request.model_dump_json(include=fields).encode()).hexdigest()
 
 
 __all__ = [
     "MAX_PROMPT",
     "MAX_SEED",
     "Aspect",
-    "ImageOrder",
+    "ImageRequest",
     "ImageParameters",
     "KeptParameters",
     "Kind",
-    "LoraOrder",
+    "LoraRequest",
     "LoraParameters",
     "LoraUse",
-    "LoraWish",
+    "LoraSelection",
     "Order",
     "Parameters",
-    "PhotoOrder",
+    "PhotoRequest",
     "Preset",
     "Priority",
-    "SceneOrder",
+    "SceneRequest",
     "SceneParameters",
     "fingerprint",
 ]

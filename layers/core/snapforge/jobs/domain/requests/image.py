@@ -20,7 +20,7 @@ SIDE_MULTIPLE = 16
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=SIDE_MULTIPLE)]
 
 
-class LoraWish(Schema):
+class LoraSelection(Schema):
     """A LoRA to draw with, and how strongly: 1 as it was trained, 0 not at all, negative the other way."""
 
     id: str = Field(pattern=ids.pattern("lora"), examples=["lra_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"])
@@ -36,7 +36,7 @@ class LoraUse(Schema):
     weight: float
 
 
-class ImageOrder(Schema):
+class ImageRequest(Schema):
     """Pictures from a prompt. The size comes from `aspect`, or from `width` and `height` together.
 
     What each model can draw stands in `GET /v1/catalogue`.
@@ -64,7 +64,7 @@ class ImageOrder(Schema):
         default=None, ge=0, le=MAX_SEED, description="Absent: a random one. Picture i uses seed + i."
     )
     count: int = Field(default=1, ge=1, le=MAX_COUNT)
-    loras: list[LoraWish] = Field(
+    loras: list[LoraSelection] = Field(
         default_factory=list,
         max_length=MAX_BLENDED,
         description="Blended by weight. Say their triggers in the prompt. Without `model`, their base model draws.",

@@ -16,7 +16,7 @@ _Trigger = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{1,31}$")]
 _Subject = Annotated[str, Field(pattern=r"^[^\s].{0,38}[^\s]$")]
 
 
-class LoraOrder(Schema):
+class LoraRequest(Schema):
     """A LoRA of one thing from 5 to 20 photos of it: a new one, or the next version of one that is there."""
 
     kind: Literal["lora"]

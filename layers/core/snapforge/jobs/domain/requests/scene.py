@@ -14,7 +14,7 @@ Floor = Literal["crop", "keep"]
 Compression = Literal["none", "draco"]
 
 
-class SceneOrder(Schema):
+class SceneRequest(Schema):
     """A textured 3D model from the photos of a capture."""
 
     kind: Literal["scene"]

@@ -12,7 +12,7 @@ from snapforge.kit import clock
 
 QUEUE = "images"
 DEFINITION = "image"
-MOST_TICKETS = 500
+MAX_TICKETS = 500
 """Of each priority that are looked at; more would not start more workers."""
 VISIBLE = timedelta(seconds=30)
 """By then Batch's list shows what was submitted."""
@@ -55,7 +55,7 @@ def _keep(*, after_end: bool) -> int:
 
 
 def _waiting(now: datetime) -> Waiting:
-    found = [row for place in locations.QUEUES for row in store.in_place(place, most=MOST_TICKETS)]
+    found = [row for place in locations.QUEUES for row in store.in_place(place, limit=MAX_TICKETS)]
     return Waiting(
         tickets=len(found),
         seconds=sum(float(row.drawing_ms or 0) for row in found) / 1000,

@@ -32,6 +32,6 @@ def silent(prefix: str, now: datetime) -> bool:
     return beaten is None or now - beaten >= LOST
 
 
-def renounce(prefix: str) -> None:
+def mark_canceled(prefix: str) -> None:
     """Tell whoever has the attempt, or comes to it, that nobody wants it any more."""
     s3.put(prefix + CANCELED, json.dumps({"at": clock.rfc3339(clock.now())}).encode(), "application/json")

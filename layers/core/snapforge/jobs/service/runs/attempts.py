@@ -33,7 +33,7 @@ def row_prefix(row: AttemptRow) -> str:
     return prefix_uri(row.job_id, int(row.run), int(row.attempt))
 
 
-def tell(row: AttemptRow, outcome: Outcome) -> bool:
+def report_outcome(row: AttemptRow, outcome: Outcome) -> bool:
     """Note how an attempt ended and answer the waiting workflow with what stands; False when nobody waits."""
     stands = tables.retried(lambda: store.close(row, outcome, clock.now()))
     return states.answer(row.task_token, stands.model_dump(mode="json"))
@@ -44,7 +44,7 @@ def claimant(row: AttemptRow) -> str | None:
     return tickets.claimant(row_prefix(row))
 
 
-def truth(row: AttemptRow, now: datetime) -> Outcome | None:
+def observed_outcome(row: AttemptRow, now: datetime) -> Outcome | None:
     """How an attempt ended by the engine's own truth, whoever told or did not; None while it may still work.
 
     A result in S3 counts before all else; then whether who claimed the attempt still works, by Batch's word.
@@ -52,10 +52,10 @@ def truth(row: AttemptRow, now: datetime) -> Outcome | None:
     result_uri = row_prefix(row) + RESULT
     if s3.exists(result_uri):
         return Outcome(outcome="done", result_uri=result_uri)
-    return _batch_truth(row, now) if row.route is None else _ticket_truth(row, now)
+    return _batch_outcome(row, now) if row.route is None else _ticket_outcome(row, now)
 
 
-def _ticket_truth(row: AttemptRow, now: datetime) -> Outcome | None:
+def _ticket_outcome(row: AttemptRow, now: datetime) -> Outcome | None:
     owner = claimant(row)
     if owner is None:
         sent = row.sent_at is not None or now - row.dispatched_at < SETTLING
@@ -64,7 +64,7 @@ def _ticket_truth(row: AttemptRow, now: datetime) -> Outcome | None:
     return _failed(failure) if failure else None
 
 
-def _batch_truth(row: AttemptRow, now: datetime) -> Outcome | None:
+def _batch_outcome(row: AttemptRow, now: datetime) -> Outcome | None:
     young = now - row.dispatched_at < SETTLING
     batch_ids = sorted(row.batch_ids or ())
     if not batch_ids:
@@ -110,7 +110,7 @@ def stop_work(job_id: str, run: int, *, late: bool = False) -> None:
 def give_up(row: AttemptRow, reason: str) -> None:
     """Whoever works on an attempt may stop. A warm worker goes on: it has other tickets."""
     if row.route is not None:
-        tickets.renounce(row_prefix(row))
+        tickets.mark_canceled(row_prefix(row))
     for batch_id in sorted(row.batch_ids or ()):
         batch.terminate(batch_id, reason)
 

@@ -40,7 +40,7 @@ def note_late(row: AttemptRow, uri: str) -> None:
 
     def write() -> None:
         job = store.find_job(row.org_id, row.job_id)
-        if job is None or not job.life().final or job.run != row.run:
+        if job is None or not job.lifecycle().final or job.run != row.run:
             return
         result = _told(row, uri)
         if result is None:

@@ -4,7 +4,7 @@ from snapforge.aws import outbox, states, tables
 from snapforge.aws.errors import AwsError
 from snapforge.jobs import store
 from snapforge.jobs.domain import deadlines, failures, lifecycle
-from snapforge.jobs.domain.observed_state import Action, Execution, Truth, Work, decide
+from snapforge.jobs.domain.observed_state import Action, Execution, ObservedState, Work, decide
 from snapforge.jobs.domain.workflow import Outcome, RunRef, SettleCall, execution_name
 from snapforge.jobs.service.runs import attempts, publishing, settlement
 from snapforge.jobs.store import AttemptRow, JobRow
@@ -53,12 +53,12 @@ def reconcile(job: JobRow) -> Action:
     now = clock.now()
     name = execution_name(job.id, int(job.run), int(job.recovery))
     row = store.find_attempt(job.id, int(job.run), int(job.attempt))
-    ended = (row.outcome or attempts.truth(row, now)) if row else None
-    found = Truth(
+    ended = (row.outcome or attempts.observed_outcome(row, now)) if row else None
+    found = ObservedState(
         execution=_execution(states.status(name)),
         work=_work(row, ended),
         result=ended is not None and ended.outcome == "done",
-        recoveries_left=lifecycle.recover(job.life()) is not None,
+        recoveries_left=lifecycle.recover(job.lifecycle()) is not None,
     )
     action = decide(found, now, job.deadline or now)
     _act(action, job, row, ended, name)
@@ -75,7 +75,7 @@ def _work(row: AttemptRow | None, ended: Outcome | None) -> Work:
     if row is None:
         return "none"
     if row.outcome is not None:
-        return "told"
+        return "reported"
     if ended is not None:
         return "ended"
     return "working" if row.started_at else "waiting"
@@ -87,24 +87,24 @@ def _act(action: Action, job: JobRow, row: AttemptRow | None, ended: Outcome | N
         states.start(name, ref.model_dump())
     elif action == "restart":
         _restart(job, ref)
-    elif action == "tell" and row is not None and ended is not None:
-        attempts.tell(row, ended)
+    elif action == "report" and row is not None and ended is not None:
+        attempts.report_outcome(row, ended)
     elif action == "settle_done" and ended is not None:
         _settle(job, ended)
     elif action == "fail_deadline":
         # An attempt that told why it failed, and was not heard, explains more than the clock does.
-        told = ended is not None and ended.outcome == "failed"
-        _settle(job, ended if told and ended else Outcome(outcome="failed", failure=failures.deadline()))
+        reported = ended is not None and ended.outcome == "failed"
+        _settle(job, ended if reported and ended else Outcome(outcome="failed", failure=failures.deadline()))
     elif action == "fail_lost":
         _settle(job, Outcome(outcome="failed", failure=failures.lost()))
 
 
 def _restart(job: JobRow, ref: RunRef) -> None:
     """Count the lost execution, then start the next: a crash in between leaves one that is absent, and is started."""
-    again = lifecycle.recover(job.life())
+    again = lifecycle.recover(job.lifecycle())
     if again is None:
         return
-    job.live(again)
+    job.apply(again)
     tx = tables.Transaction()
     store.put_changed(tx, job)
     try:

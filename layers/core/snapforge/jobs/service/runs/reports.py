@@ -1,4 +1,4 @@
-"""What workers and Batch tell of attempts. Told twice, late or out of order, it changes nothing that stands."""
+"""What workers and Batch report of attempts. Reported twice, late or out of order, it changes nothing that stands."""
 
 import re
 from contextlib import suppress
@@ -12,14 +12,14 @@ from snapforge.contracts.tickets import RESULT, Ticket
 from snapforge.jobs import store
 from snapforge.jobs.domain import deadlines, failures, fleet, lifecycle, locations
 from snapforge.jobs.domain.failures import Failure
-from snapforge.jobs.domain.progress import Told
+from snapforge.jobs.domain.progress import ProgressSnapshot
 from snapforge.jobs.domain.progress import floor as floor_of
 from snapforge.jobs.domain.workflow import Outcome
 from snapforge.jobs.service.runs import attempts, costs
 from snapforge.jobs.store import AttemptRow, JobRow, ProgressRow
 from snapforge.kit import clock
 
-MOST_AT_WORK = 100
+MAX_AT_WORK = 100
 """Attempts that one warm worker may have begun; a micro-batch has a dozen."""
 _BATCH_NAME = re.compile(r"(job_[0-9A-Z]{26})-(\d+)-(\d+)")
 
@@ -30,7 +30,7 @@ def take_report(report: Progress | Done | Failed) -> None:
     if row is None:
         return
     if not _ours(row, report):
-        _stranger(row, report)
+        _not_owner(row, report)
     elif isinstance(report, Progress):
         _progressed(row, report)
     else:
@@ -47,9 +47,9 @@ def take_batch_state(batch_job_id: str, name: str) -> None:
     if row is None or row.outcome is not None:
         return
     # Not from the event: it may be of the one of two Batch jobs that found the attempt claimed.
-    ended = attempts.truth(row, clock.now())
+    ended = attempts.observed_outcome(row, clock.now())
     if ended is not None:
-        attempts.tell(row, ended)
+        attempts.report_outcome(row, ended)
 
 
 def take_dead_ticket(ticket: Ticket) -> None:
@@ -60,20 +60,20 @@ def take_dead_ticket(ticket: Ticket) -> None:
     row = store.find_attempt(ticket.job_id, ticket.run, ticket.attempt)
     if row is None or row.outcome is not None:
         return
-    ended = attempts.truth(row, clock.now())
+    ended = attempts.observed_outcome(row, clock.now())
     if ended is None and attempts.claimant(row) is None:
         ended = Outcome(outcome="failed", failure=failures.undelivered())
     if ended is not None:
-        attempts.tell(row, ended)
+        attempts.report_outcome(row, ended)
 
 
 def _worker_ended(batch_id: str) -> None:
     """What a warm worker had begun and not told of is given to others."""
-    for at in store.in_place(locations.worker(batch_id), most=MOST_AT_WORK):
+    for at in store.in_place(locations.worker(batch_id), limit=MAX_AT_WORK):
         row = tables.find(AttemptRow, at.pk, at.sk)
-        ended = attempts.truth(row, clock.now()) if row is not None and row.outcome is None else None
+        ended = attempts.observed_outcome(row, clock.now()) if row is not None and row.outcome is None else None
         if row is not None and ended is not None:
-            attempts.tell(row, ended)
+            attempts.report_outcome(row, ended)
 
 
 def _ours(row: AttemptRow, report: Progress | Done | Failed) -> bool:
@@ -90,18 +90,18 @@ def _ours(row: AttemptRow, report: Progress | Done | Failed) -> bool:
     return True
 
 
-def _stranger(row: AttemptRow, report: Progress | Done | Failed) -> None:
+def _not_owner(row: AttemptRow, report: Progress | Done | Failed) -> None:
     """Another worker met the claim of a silent one. Its word is a hint: what it tells is looked up."""
     if isinstance(report, Failed) and row.route is not None and row.outcome is None:
-        ended = attempts.truth(row, clock.now())
+        ended = attempts.observed_outcome(row, clock.now())
         if ended is not None:
-            attempts.tell(row, ended)
+            attempts.report_outcome(row, ended)
 
 
 def _progressed(row: AttemptRow, report: Progress) -> None:
     if row.outcome is not None:
         return
-    told = Told(
+    snapshot = ProgressSnapshot(
         attempt=report.attempt,
         percent=int(report.percent),
         floor=0,
@@ -110,15 +110,15 @@ def _progressed(row: AttemptRow, report: Progress) -> None:
         at=report.at,
     )
     if row.started_at is None:
-        _begin(row, told)
-    store.tell_progress(row.org_id, row.job_id, told, run=report.run, message=report.message[:500])
+        _begin(row, snapshot)
+    store.save_progress(row.org_id, row.job_id, snapshot, run=report.run, message=report.message[:500])
 
 
 def _ended(row: AttemptRow, report: Done | Failed) -> None:
     if row.outcome is None:
-        attempts.tell(row, _outcome(row, report))
+        attempts.report_outcome(row, _outcome(row, report))
     else:
-        # Told before, perhaps by this very message: the workflow may not have heard it.
+        # Reported before, perhaps by this very message: the workflow may not have heard it.
         states.answer(row.task_token, row.outcome.model_dump(mode="json"))
     if uri := _left_at(row, report):
         # A cancel may have ended the run before, whose news has not reached the attempt yet.
@@ -145,25 +145,25 @@ def _left_at(row: AttemptRow, report: Done | Failed) -> str | None:
     return report.result_uri if report.result_uri and report.result_uri.startswith(prefix) else None
 
 
-def _begin(row: AttemptRow, told: Told) -> None:
+def _begin(row: AttemptRow, snapshot: ProgressSnapshot) -> None:
     """A worker has begun: the job runs, its clock starts, its progress can be told. A second call changes nothing."""
 
     def write() -> None:
         job = store.find_job(row.org_id, row.job_id)
-        if job is None or not job.life().awaits(int(row.run), int(row.attempt)):
+        if job is None or not job.lifecycle().awaits(int(row.run), int(row.attempt)):
             return
         now = clock.now()
         before = tables.find(ProgressRow, store.org_pk(job.org_id), store.progress_sk(job.id))
-        earlier = before.told() if before is not None and before.run == row.run else None
+        earlier = before.snapshot() if before is not None and before.run == row.run else None
         if earlier is not None and earlier.attempt == row.attempt:
             return
-        job.live(lifecycle.begin(job.life()))
+        job.apply(lifecycle.begin(job.lifecycle()))
         job.started_at = job.started_at or now
         job.deadline = now + deadlines.limits(job.parameters).run
         job.deadline_at = deadlines.next_look(now, job.deadline)
         tx = tables.Transaction()
         store.put_changed(tx, job)
-        tx.put(_progress(job, row, told, floor_of(earlier)), failed=lambda _: tables.Stale())
+        tx.put(_progress(job, row, snapshot, floor_of(earlier)), failed=lambda _: tables.Stale())
         tx.update(
             AttemptRow(row.pk, row.sk),
             _started(row, now),
@@ -187,16 +187,16 @@ class _Ended(Exception):
     """The attempt has ended meanwhile."""
 
 
-def _progress(job: JobRow, row: AttemptRow, told: Told, floor: int) -> ProgressRow:
+def _progress(job: JobRow, row: AttemptRow, snapshot: ProgressSnapshot, floor: int) -> ProgressRow:
     return ProgressRow(
         store.org_pk(job.org_id),
         store.progress_sk(job.id),
         run=row.run,
         attempt=row.attempt,
-        percent=told.percent,
+        percent=snapshot.percent,
         floor=floor,
-        stage=told.stage,
+        stage=snapshot.stage,
         message="",
-        eta_seconds=told.eta_seconds,
-        at=told.at,
+        eta_seconds=snapshot.eta_seconds,
+        at=snapshot.at,
     )

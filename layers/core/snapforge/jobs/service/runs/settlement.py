@@ -12,7 +12,7 @@ from snapforge.contracts.results import Result, ResultFile, Role
 from snapforge.jobs import errors, events, schemas, store, views
 from snapforge.jobs.domain import failures, lifecycle, receipts
 from snapforge.jobs.domain.failures import Failure
-from snapforge.jobs.domain.lifecycle import State
+from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.pricing import Price
 from snapforge.jobs.domain.requests import Kind, LoraParameters
 from snapforge.jobs.domain.results import Delivered, Results
@@ -33,7 +33,7 @@ _PRODUCT: dict[Kind, Role] = {"image": "picture", "scene": "model_glb", "lora": 
 class _End:
     """How a run ends. `files` lie below `prefix`, their copies at `keys`; `trained` is what a training left."""
 
-    state: State
+    state: JobState
     failure: Failure | None = None
     result: Result | None = None
     files: Sequence[ResultFile] = ()
@@ -51,7 +51,7 @@ def settle(call: SettleCall) -> SettleAnswer:
 
     def write() -> SettleAnswer:
         job = store.find_job(call.org_id, call.job_id)
-        if job is None or not job.life().awaits(call.run, call.attempt) or call.outcome.outcome == "gone":
+        if job is None or not job.lifecycle().awaits(call.run, call.attempt) or call.outcome.outcome == "gone":
             return SettleAnswer(state=job.state if job else "gone")
         _end_run(job, _decide(job, call.outcome))
         return SettleAnswer(state=job.state)
@@ -71,11 +71,11 @@ def cancel_job(principal: Principal, job_id: str) -> schemas.Job:
         job = store.find_job(principal.org_id, job_id)
         if job is None:
             raise errors.JobNotFound()
-        if job.state == State.canceled:
+        if job.state == JobState.canceled:
             return views.job(job, None)
-        if job.life().final:
+        if job.lifecycle().final:
             raise errors.JobAlreadyEnded(f"The job has {job.state}.", charged=int(job.charged or 0))
-        _end_run(job, _End(State.canceled))
+        _end_run(job, _End(JobState.canceled))
         return views.job(job, None)
 
     return tables.retried(write)
@@ -85,7 +85,7 @@ def _decide(job: JobRow, outcome: Outcome) -> _End:
     if outcome.outcome == "done" and outcome.result_uri:
         return _done(job, outcome.result_uri)
     failure = outcome.failure or failures.lost()
-    end = _End(State.failed, failure)
+    end = _End(JobState.failed, failure)
     if failure.result_uri:
         end.result = _read(job, failure.result_uri)
         if end.result and failure.category is FailureCategory.insufficient_quality:
@@ -96,11 +96,11 @@ def _decide(job: JobRow, outcome: Outcome) -> _End:
 def _done(job: JobRow, uri: str) -> _End:
     result = _read(job, uri)
     if result is None:
-        return _End(State.failed, _broken("result_unreadable", "The result could not be read."))
+        return _End(JobState.failed, _broken("result_unreadable", "The result could not be read."))
     delivered = _delivered(job, result)
     if not delivered:
-        return _End(State.failed, _broken("nothing_delivered", "The render left no result."), result)
-    end = _End(State.succeeded, result=result, charged=Price(int(job.credits), int(job.parts)).charge(delivered))
+        return _End(JobState.failed, _broken("nothing_delivered", "The render left no result."), result)
+    end = _End(JobState.succeeded, result=result, charged=Price(int(job.credits), int(job.parts)).charge(delivered))
     _publish(job, end, result)
     if isinstance(job.parameters, LoraParameters):
         end.trained = adapters.keep(job.parameters, result, end.prefix)
@@ -131,7 +131,7 @@ def _broken(code: str, message: str) -> Failure:
 def _end_run(job: JobRow, end: _End) -> None:
     """Write the end. Stale when the job has changed since it was read."""
     now = clock.now()
-    job.live(lifecycle.end(job.life(), end.state))
+    job.apply(lifecycle.end(job.lifecycle(), end.state))
     job.ended_at = now
     job.deadline = job.deadline_at = job.deadline_shard = None
     job.charged = end.charged

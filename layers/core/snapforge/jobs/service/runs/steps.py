@@ -14,7 +14,7 @@ from snapforge.kit import clock
 def check(ref: RunRef) -> CheckAnswer:
     """Whether the run is still wanted, and which attempt is next."""
     job = store.find_job(ref.org_id, ref.job_id)
-    if job is None or job.life().final or job.run != ref.run:
+    if job is None or job.lifecycle().final or job.run != ref.run:
         return CheckAnswer(next="end", attempt=1, outcome=GONE)
     attempt = int(job.attempt)
     if job.deadline is not None and clock.now() >= job.deadline:
@@ -30,7 +30,7 @@ def classify(call: ClassifyCall) -> ClassifyAnswer:
 
 def _classify(call: ClassifyCall) -> ClassifyAnswer:
     job = store.find_job(call.org_id, call.job_id)
-    if job is None or job.life().final or job.run != call.run or job.attempt < call.attempt:
+    if job is None or job.lifecycle().final or job.run != call.run or job.attempt < call.attempt:
         return ClassifyAnswer(next="end", wait_seconds=0, outcome=GONE)
     if job.attempt > call.attempt:
         # Decided before, by the first of two invocations.
@@ -41,7 +41,7 @@ def _classify(call: ClassifyCall) -> ClassifyAnswer:
         outcome = store.close(row, outcome, clock.now())
     if outcome.outcome != "failed" or outcome.failure is None:
         return ClassifyAnswer(next="settle" if outcome.outcome == "done" else "end", wait_seconds=0, outcome=outcome)
-    living, again = lifecycle.fail_attempt(job.life(), outcome.failure.category)
+    living, again = lifecycle.fail_attempt(job.lifecycle(), outcome.failure.category)
     if again is None:
         return ClassifyAnswer(next="settle", wait_seconds=0, outcome=outcome)
     if row is not None:
@@ -49,7 +49,7 @@ def _classify(call: ClassifyCall) -> ClassifyAnswer:
         attempts.give_up(row, "another attempt follows")
         job.spent = [*job.spent, *costs.spent_by(row, clock.now())]
     wait = random.randint(max(1, again.wait_seconds // 2), again.wait_seconds)
-    job.live(living)
+    job.apply(living)
     job.queued_since = None
     now = clock.now()
     job.deadline = now + deadlines.limits(job.parameters).queue

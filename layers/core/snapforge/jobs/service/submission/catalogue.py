@@ -8,7 +8,7 @@ from snapforge.jobs.domain.catalogue.loras import LORA_BASES
 from snapforge.jobs.domain.catalogue.priorities import PRICE_FACTORS
 from snapforge.jobs.domain.catalogue.scenes import SCENE_PRESETS
 from snapforge.jobs.domain.catalogue.styles import STYLES
-from snapforge.jobs.domain.requests import MAX_PROMPT, ImageOrder
+from snapforge.jobs.domain.requests import MAX_PROMPT, ImageRequest
 from snapforge.jobs.domain.requests.image import MAX_COUNT
 from snapforge.jobs.service.submission import offers
 
@@ -32,24 +32,24 @@ def catalogue() -> schemas.Catalogue:
             for name, preset in SCENE_PRESETS.items()
         ],
         priorities=[schemas.PriorityOffer(id=name, price_factor=factor) for name, factor in PRICE_FACTORS.items()],
-        most_prompt_characters=MAX_PROMPT,
-        most_pictures=MAX_COUNT,
-        most_loras=MAX_BLENDED,
+        max_prompt_characters=MAX_PROMPT,
+        max_pictures=MAX_COUNT,
+        max_loras=MAX_BLENDED,
         credit=schemas.Money(amount=pricing.CREDIT.amount, currency=pricing.CREDIT.currency),
     )
 
 
 def _model(name: str, offered: tuple[str, ...]) -> schemas.ModelOffer:
     model = IMAGE_MODELS[name]
-    usual = pictures.resolve(ImageOrder(kind="image", prompt=model.examples[0], model=name), 0, offered)
+    usual = pictures.resolve(ImageRequest(kind="image", prompt=model.examples[0], model=name), 0, offered)
     return schemas.ModelOffer(
         id=name,
         title=model.title,
         licence=model.licence,
         default=name == offered[0],
         sizes={aspect: schemas.Size(width=width, height=height) for aspect, (width, height) in model.sizes.items()},
-        sides=schemas.Choice(default=usual.width, least=model.least_side, most=model.most_side),
-        most_pixels=model.most_pixels,
+        sides=schemas.Choice(default=usual.width, min=model.min_side, max=model.max_side),
+        max_pixels=model.max_pixels,
         steps=_choice(model.steps),
         guidance=_choice(model.guidance),
         negative_prompt=model.negative_prompt,
@@ -63,8 +63,8 @@ def _model(name: str, offered: tuple[str, ...]) -> schemas.ModelOffer:
 def _lora(name: str) -> schemas.LoraOffer:
     usual = trainings.usual(name)
     return schemas.LoraOffer(
-        least_photos=MIN_PHOTOS,
-        most_photos=MAX_PHOTOS,
+        min_photos=MIN_PHOTOS,
+        max_photos=MAX_PHOTOS,
         steps=_choice(LORA_BASES[name].steps),
         credits=pricing.price(usual).credits,
         predicted_seconds=pricing.predicted_seconds(usual),
@@ -72,4 +72,4 @@ def _lora(name: str) -> schemas.LoraOffer:
 
 
 def _choice(bounds: Range) -> schemas.Choice:
-    return schemas.Choice(default=bounds.default, least=bounds.least, most=bounds.most)
+    return schemas.Choice(default=bounds.default, min=bounds.min, max=bounds.max)

@@ -6,12 +6,12 @@ from snapforge.assets.service import captures
 from snapforge.contracts.preflight import Survey
 from snapforge.jobs import errors
 from snapforge.jobs.domain import preflight, trainings
-from snapforge.jobs.domain.requests import PhotoOrder, SceneOrder
+from snapforge.jobs.domain.requests import PhotoRequest, SceneRequest
 
 
-def examine(capture: Capture, order: PhotoOrder) -> list[preflight.Finding]:
+def examine(capture: Capture, request: PhotoRequest) -> list[preflight.Finding]:
     """What was measured of a capture, as findings for what is ordered of it."""
-    look = preflight.examine if isinstance(order, SceneOrder) else trainings.examine
+    look = preflight.examine if isinstance(request, SceneRequest) else trainings.examine
     return look(
         [preflight.PhotoFacts(photo.name, tuple(photo.warnings), photo.focal_px) for photo in capture.usable],
         [(photo.name, photo.refusal.reason) for photo in capture.refused],
@@ -23,9 +23,9 @@ def connections(capture: Capture, survey: Survey) -> list[preflight.Finding]:
     return preflight.connections(survey, [photo.name for photo in capture.usable])
 
 
-def ready_capture(org_id: str, order: PhotoOrder) -> Capture:
+def ready_capture(org_id: str, request: PhotoRequest) -> Capture:
     """The capture that is ordered from. CaptureNotFound, CaptureNotReady."""
-    capture = captures.capture_facts(org_id, order.capture_id)
+    capture = captures.capture_facts(org_id, request.capture_id)
     if capture.state is not CaptureState.ready:
         raise assets_errors.CaptureNotReady()
     return capture

@@ -9,7 +9,15 @@ from snapforge.contracts.preflight import Survey
 from snapforge.jobs import errors, schemas, store
 from snapforge.jobs.domain import preflight, pricing, quotes
 from snapforge.jobs.domain.quotes import Quote
-from snapforge.jobs.domain.requests import ImageOrder, LoraOrder, Order, Parameters, PhotoOrder, SceneOrder, fingerprint
+from snapforge.jobs.domain.requests import (
+    ImageRequest,
+    JobRequest,
+    LoraRequest,
+    Parameters,
+    PhotoRequest,
+    SceneRequest,
+    fingerprint,
+)
 from snapforge.jobs.service.submission import photo_checks, preflights, quote_tokens, resolve
 from snapforge.jobs.store import PreviewRow
 from snapforge.kit import clock, ids
@@ -18,16 +26,16 @@ from snapforge.kit.permissions import Principal
 KEPT = timedelta(days=1)
 
 
-def preview_job(principal: Principal, order: Order) -> schemas.Preview:
+def preview_job(principal: Principal, request: JobRequest) -> schemas.Preview:
     """Check and price an order; nothing is held. A read for each LoRA of pictures, three reads for a capture.
 
     While the capture is being checked or examined the answer is `checking`, with an id to ask again. ModelNotOffered,
     CaptureNotFound, LoraNotFound, LoraDeleted, LoraNotReady, LoraInTraining, LoraDoesNotFit.
     """
-    if isinstance(order, ImageOrder):
-        return _image(principal.org_id, order)
-    capture = captures.capture_facts(principal.org_id, order.capture_id)
-    found = _found(principal.org_id, order, capture)
+    if isinstance(request, ImageRequest):
+        return _image(principal.org_id, request)
+    capture = captures.capture_facts(principal.org_id, request.capture_id)
+    found = _found(principal.org_id, request, capture)
     if found is not None:
         return found
     preview_id, now = ids.new("preview"), clock.now()
@@ -35,10 +43,10 @@ def preview_job(principal: Principal, order: Order) -> schemas.Preview:
         store.org_pk(principal.org_id),
         store.preview_sk(preview_id),
         id=preview_id,
-        order=order,
+        request=request,
         ttl=clock.epoch(now + KEPT),
     ).save()
-    return _checking(order, preview_id)
+    return _checking(request, preview_id)
 
 
 def get_preview(principal: Principal, preview_id: str) -> schemas.Preview:
@@ -46,26 +54,26 @@ def get_preview(principal: Principal, preview_id: str) -> schemas.Preview:
     if not ids.is_id(preview_id, "preview"):
         raise errors.PreviewNotFound()
     row = tables.find(PreviewRow, store.org_pk(principal.org_id), store.preview_sk(preview_id))
-    if row is None or isinstance(row.order, ImageOrder):
+    if row is None or isinstance(row.request, ImageRequest):
         raise errors.PreviewNotFound()
-    capture = captures.capture_facts(principal.org_id, row.order.capture_id)
-    return _found(principal.org_id, row.order, capture) or _checking(row.order, preview_id)
+    capture = captures.capture_facts(principal.org_id, row.request.capture_id)
+    return _found(principal.org_id, row.request, capture) or _checking(row.request, preview_id)
 
 
-def _found(org_id: str, order: PhotoOrder, capture: Capture) -> schemas.Preview | None:
+def _found(org_id: str, request: PhotoRequest, capture: Capture) -> schemas.Preview | None:
     """The finished preview; None while photos are being checked or examined."""
     if not _settled(capture):
         return None
-    measured = photo_checks.examine(capture, order)
-    if isinstance(order, LoraOrder):
-        return _lora(org_id, order, capture, measured)
+    measured = photo_checks.examine(capture, request)
+    if isinstance(request, LoraRequest):
+        return _lora(org_id, request, capture, measured)
     if preflight.blocked(measured):
-        return _scene(org_id, order, capture, measured, None)
+        return _scene(org_id, request, capture, measured, None)
     looked = preflights.ask(org_id, capture)
     if looked.waiting:
         return None
     seen = photo_checks.connections(capture, looked.survey) if looked.survey else [preflight.NOT_EXAMINED]
-    return _scene(org_id, order, capture, seen + measured, looked.survey)
+    return _scene(org_id, request, capture, seen + measured, looked.survey)
 
 
 def _settled(capture: Capture) -> bool:
@@ -73,32 +81,32 @@ def _settled(capture: Capture) -> bool:
     return capture.state is CaptureState.ready or capture.expected == 0
 
 
-def _checking(order: Order, preview_id: str) -> schemas.Preview:
-    return schemas.Preview(id=preview_id, status="checking", kind=order.kind, can_start=False)
+def _checking(request: JobRequest, preview_id: str) -> schemas.Preview:
+    return schemas.Preview(id=preview_id, status="checking", kind=request.kind, can_start=False)
 
 
-def _image(org_id: str, order: ImageOrder) -> schemas.Preview:
-    parameters = resolve.image_parameters(org_id, order, 0)
-    quote = Quote(org=org_id, kind="image", order=fingerprint(order), credits=pricing.price(parameters).credits)
+def _image(org_id: str, request: ImageRequest) -> schemas.Preview:
+    parameters = resolve.image_parameters(org_id, request, 0)
+    quote = Quote(org=org_id, kind="image", request=fingerprint(request), credits=pricing.price(parameters).credits)
     return _ready(parameters, quote, [])
 
 
-def _lora(org_id: str, order: LoraOrder, capture: Capture, findings: list[preflight.Finding]) -> schemas.Preview:
-    parameters = resolve.training_parameters(org_id, order, capture, ids.new("lora"))
-    quote = Quote(org=org_id, kind="lora", order=fingerprint(order), credits=pricing.price(parameters).credits)
+def _lora(org_id: str, request: LoraRequest, capture: Capture, findings: list[preflight.Finding]) -> schemas.Preview:
+    parameters = resolve.training_parameters(org_id, request, capture, ids.new("lora"))
+    quote = Quote(org=org_id, kind="lora", request=fingerprint(request), credits=pricing.price(parameters).credits)
     found = _ready(parameters, None if preflight.blocked(findings) else quote, findings)
     found.photos_usable, found.photos_refused = len(capture.usable), len(capture.refused)
     return found
 
 
 def _scene(
-    org_id: str, order: SceneOrder, capture: Capture, findings: list[preflight.Finding], survey: Survey | None
+    org_id: str, request: SceneRequest, capture: Capture, findings: list[preflight.Finding], survey: Survey | None
 ) -> schemas.Preview:
-    parameters = resolve.scene_parameters(order, version=capture.version, photos=len(capture.usable))
+    parameters = resolve.scene_parameters(request, version=capture.version, photos=len(capture.usable))
     quote = Quote(
         org=org_id,
         kind="scene",
-        order=fingerprint(order),
+        request=fingerprint(request),
         credits=pricing.price(parameters).credits,
         capture_version=capture.version,
         photos=len(capture.usable),

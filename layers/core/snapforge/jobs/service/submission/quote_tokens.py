@@ -5,15 +5,15 @@ from datetime import datetime
 from snapforge.aws import secrets
 from snapforge.jobs.domain import quotes
 from snapforge.jobs.domain.quotes import Quote
-from snapforge.jobs.domain.requests import Order, fingerprint
+from snapforge.jobs.domain.requests import JobRequest, fingerprint
 
 
-def promised(org_id: str, order: Order, token: str | None, now: datetime) -> Quote | None:
+def promised(org_id: str, request: JobRequest, token: str | None, now: datetime) -> Quote | None:
     """The quote in `token`, if it is ours, valid, and for this very order of this org."""
     if not token:
         return None
     quote = quotes.read(token, keys(), now)
-    if quote is None or quote.org != org_id or quote.order != fingerprint(order):
+    if quote is None or quote.org != org_id or quote.request != fingerprint(request):
         return None
     return quote
 

@@ -6,29 +6,29 @@ from snapforge.assets.domain import Capture
 from snapforge.jobs import errors
 from snapforge.jobs.domain import pictures, trainings
 from snapforge.jobs.domain.requests import (
-    ImageOrder,
     ImageParameters,
-    LoraOrder,
+    ImageRequest,
     LoraParameters,
+    LoraRequest,
     LoraUse,
-    SceneOrder,
     SceneParameters,
+    SceneRequest,
 )
 from snapforge.jobs.service.submission import moderation, offers
 from snapforge.loras.service import training, usage
 
 
-def image_parameters(org_id: str, order: ImageOrder, seed: int) -> ImageParameters:
+def image_parameters(org_id: str, request: ImageRequest, seed: int) -> ImageParameters:
     """The exact parameters of an order of pictures, LoRAs included: a read for each of them.
 
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, InvalidPayload with a pointer, LoraNotFound,
     LoraDeleted, LoraNotReady, LoraDoesNotFit.
     """
-    found = [(wish, usage.usable(org_id, wish.id, wish.version)) for wish in order.loras]
-    if found and order.model is None:
-        order = order.model_copy(update={"model": found[0][1].model})
+    found = [(wish, usage.usable(org_id, wish.id, wish.version)) for wish in request.loras]
+    if found and request.model is None:
+        request = request.model_copy(update={"model": found[0][1].model})
     uses = [LoraUse(id=wish.id, version=usable.trained.version, weight=wish.weight) for wish, usable in found]
-    parameters = _drawable(order, seed, uses)
+    parameters = _drawable(request, seed, uses)
     for _, usable in found:
         if usable.model != parameters.model:
             raise errors.LoraDoesNotFit(
@@ -38,34 +38,34 @@ def image_parameters(org_id: str, order: ImageOrder, seed: int) -> ImageParamete
     return parameters
 
 
-def _drawable(order: ImageOrder, seed: int, uses: Sequence[LoraUse]) -> ImageParameters:
+def _drawable(request: ImageRequest, seed: int, uses: Sequence[LoraUse]) -> ImageParameters:
     """The exact parameters of an order whose prompt may be drawn, with these versions of its LoRAs.
 
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, and InvalidPayload with a pointer.
     """
-    moderation.require_drawable(order.prompt)
+    moderation.require_drawable(request.prompt)
     with offers.explained(offered=list(offers.image_models())):
-        return pictures.resolve(order, seed, offers.image_models(), uses)
+        return pictures.resolve(request, seed, offers.image_models(), uses)
 
 
-def training_parameters(org_id: str, order: LoraOrder, capture: Capture, lora_id: str) -> LoraParameters:
+def training_parameters(org_id: str, request: LoraRequest, capture: Capture, lora_id: str) -> LoraParameters:
     """The exact parameters of a training; `lora_id` is given to a new LoRA.
 
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, InvalidPayload with a pointer, LoraNotFound,
     LoraDeleted, LoraInTraining.
     """
-    moderation.require_drawable(" ".join([order.name or "", order.subject or "", *order.captions.values()]))
+    moderation.require_drawable(" ".join([request.name or "", request.subject or "", *request.captions.values()]))
     with offers.explained():
-        if order.lora_id is None:
+        if request.lora_id is None:
             number = 1
-            model = trainings.base_model(order, offers.image_models())
-            identity = (order.name or "", order.trigger or "", order.subject or "", model)
+            model = trainings.base_model(request, offers.image_models())
+            identity = (request.name or "", request.trigger or "", request.subject or "", model)
         else:
-            known = training.to_train(org_id, order.lora_id)
+            known = training.to_train(org_id, request.lora_id)
             lora_id, number = known.id, known.versions + 1
             identity = (known.name, known.trigger, known.subject, known.model)
         return trainings.resolve(
-            order,
+            request,
             lora_id=lora_id,
             number=number,
             identity=identity,
@@ -74,17 +74,17 @@ def training_parameters(org_id: str, order: LoraOrder, capture: Capture, lora_id
         )
 
 
-def scene_parameters(order: SceneOrder, *, version: int, photos: int) -> SceneParameters:
+def scene_parameters(request: SceneRequest, *, version: int, photos: int) -> SceneParameters:
     """The exact parameters of a scene."""
     return SceneParameters(
-        capture_id=order.capture_id,
+        capture_id=request.capture_id,
         capture_version=version,
         photos=photos,
-        preset=order.preset,
-        usdz=order.usdz,
-        longest_side_m=order.longest_side_m,
-        floor=order.floor,
-        compression=order.compression,
-        seed=order.seed,
-        priority=order.priority,
+        preset=request.preset,
+        usdz=request.usdz,
+        longest_side_m=request.longest_side_m,
+        floor=request.floor,
+        compression=request.compression,
+        seed=request.seed,
+        priority=request.priority,
     )

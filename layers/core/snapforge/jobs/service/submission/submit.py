@@ -12,15 +12,15 @@ from snapforge.aws.idempotency import IdempotencyKey
 from snapforge.billing.service import ledger
 from snapforge.jobs import errors, events, schemas, store, views
 from snapforge.jobs.domain import deadlines, lifecycle, pricing
-from snapforge.jobs.domain.lifecycle import IllegalMoveError, Life
+from snapforge.jobs.domain.lifecycle import IllegalMoveError, Lifecycle
 from snapforge.jobs.domain.pricing import Price
 from snapforge.jobs.domain.quotes import Quote
 from snapforge.jobs.domain.requests import (
     MAX_SEED,
-    ImageOrder,
-    LoraOrder,
+    ImageRequest,
+    JobRequest,
     LoraParameters,
-    Order,
+    LoraRequest,
     Parameters,
     SceneParameters,
 )
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 def create_job(
-    principal: Principal, order: schemas.ImageCreate | schemas.SceneCreate | schemas.LoraCreate, key: IdempotencyKey
+    principal: Principal, request: schemas.ImageCreate | schemas.SceneCreate | schemas.LoraCreate, key: IdempotencyKey
 ) -> schemas.Job:
     """Make a job. Two AWS calls, for a LoRA or a scene without a valid quote three more to read its capture, and one
     for each LoRA that pictures are drawn with.
@@ -44,12 +44,12 @@ def create_job(
     LoraNotFound, LoraDeleted, LoraNotReady, LoraInTraining, LoraDoesNotFit; Replay for a known key.
     """
     now = clock.now()
-    promise = quote_tokens.promised(principal.org_id, order, order.quote, now)
+    promise = quote_tokens.promised(principal.org_id, request, request.quote, now)
     fresh = _Fresh(ids.new("job"), ids.new("lora"), randomness.randbelow(MAX_SEED + 1))
     job_id = fresh.job_id
 
     def write() -> schemas.Job:
-        parameters = _parameters(principal.org_id, order, promise, fresh)
+        parameters = _parameters(principal.org_id, request, promise, fresh)
         price = pricing.price(parameters)
         if promise is not None:
             price = Price(promise.credits, price.parts)
@@ -59,19 +59,19 @@ def create_job(
             id=job_id,
             org_id=principal.org_id,
             version=1,
-            kind=order.kind,
+            kind=request.kind,
             parameters=parameters,
             created_by=principal.actor,
             created_at=now,
             quoted=promise is not None,
         )
-        _begin_run(job, Life(), price, now)
+        _begin_run(job, Lifecycle(), price, now)
         tx = tables.Transaction()
-        told = _answer(tx, job, key, status=201)
+        answer = _answer(tx, job, key, status=201)
         tx.put_new(job, failed=lambda _: RuntimeError(f"{job_id} exists already"))
         _bind(tx, job)
         tx.commit()
-        return told
+        return answer
 
     return _once(key, write)
 
@@ -90,17 +90,17 @@ def retry_job(principal: Principal, job_id: str, key: IdempotencyKey) -> schemas
         if job is None:
             raise errors.JobNotFound()
         try:
-            again = lifecycle.restart(job.life())
+            again = lifecycle.restart(job.lifecycle())
         except IllegalMoveError as error:
             raise errors.JobNotRetryable(f"The job is {job.state}.") from error
         job.quoted = False
         _begin_run(job, again, pricing.price(job.parameters), clock.now())
         tx = tables.Transaction()
-        told = _answer(tx, job, key, status=200)
+        answer = _answer(tx, job, key, status=200)
         store.put_changed(tx, job)
         _bind(tx, job)
         tx.commit()
-        return told
+        return answer
 
     return _once(key, write)
 
@@ -114,25 +114,25 @@ class _Fresh:
     seed: int
 
 
-def _parameters(org_id: str, order: Order, promise: Quote | None, fresh: _Fresh) -> Parameters:
-    if isinstance(order, ImageOrder):
-        return resolve.image_parameters(org_id, order, fresh.seed)
-    if isinstance(order, LoraOrder):
-        capture = photo_checks.ready_capture(org_id, order)
-        photo_checks.refuse_blocked(photo_checks.examine(capture, order))
-        return resolve.training_parameters(org_id, order, capture, fresh.lora_id)
+def _parameters(org_id: str, request: JobRequest, promise: Quote | None, fresh: _Fresh) -> Parameters:
+    if isinstance(request, ImageRequest):
+        return resolve.image_parameters(org_id, request, fresh.seed)
+    if isinstance(request, LoraRequest):
+        capture = photo_checks.ready_capture(org_id, request)
+        photo_checks.refuse_blocked(photo_checks.examine(capture, request))
+        return resolve.training_parameters(org_id, request, capture, fresh.lora_id)
     if promise is not None and promise.capture_version is not None and promise.photos is not None:
-        return resolve.scene_parameters(order, version=promise.capture_version, photos=promise.photos)
-    capture = photo_checks.ready_capture(org_id, order)
+        return resolve.scene_parameters(request, version=promise.capture_version, photos=promise.photos)
+    capture = photo_checks.ready_capture(org_id, request)
     survey = preflights.known(org_id, capture)
     seen = photo_checks.connections(capture, survey) if survey else []
-    photo_checks.refuse_blocked(photo_checks.examine(capture, order) + seen)
-    return resolve.scene_parameters(order, version=capture.version, photos=len(capture.usable))
+    photo_checks.refuse_blocked(photo_checks.examine(capture, request) + seen)
+    return resolve.scene_parameters(request, version=capture.version, photos=len(capture.usable))
 
 
-def _begin_run(job: JobRow, now_living: Life, price: Price, now: datetime) -> None:
+def _begin_run(job: JobRow, now_living: Lifecycle, price: Price, now: datetime) -> None:
     """Set what a new run starts with; what the last one left is cleared."""
-    job.live(now_living)
+    job.apply(now_living)
     job.hold_id = ids.new("hold")
     job.credits, job.parts = price.credits, price.parts
     job.predicted_seconds = pricing.predicted_seconds(job.parameters)
@@ -147,11 +147,11 @@ def _begin_run(job: JobRow, now_living: Life, price: Price, now: datetime) -> No
 
 def _answer(tx: tables.Transaction, job: JobRow, key: IdempotencyKey, *, status: int) -> schemas.Job:
     """Put the idempotency record first, so that of all refusals a replay speaks first; returns the answer it holds."""
-    told = views.job(job, None)
+    answer = views.job(job, None)
     headers = {"location": f"/v1/jobs/{job.id}"} if status == 201 else {}
-    body = told.model_dump_json(exclude_none=True)
+    body = answer.model_dump_json(exclude_none=True)
     idempotency.put(tx, IdempotencyRecord, key, status=status, body=body, headers=headers)
-    return told
+    return answer
 
 
 def _bind(tx: tables.Transaction, job: JobRow) -> None:

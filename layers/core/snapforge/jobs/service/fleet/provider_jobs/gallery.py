@@ -34,14 +34,14 @@ class Gallery:
         self._pictures: dict[int, bytes] = {}
         self._started = clock.now()
 
-    def draw(self, draw_one: Callable[[int], Drawn], told: Callable[[int], None]) -> None:
+    def draw(self, draw_one: Callable[[int], Drawn], on_progress: Callable[[int], None]) -> None:
         """Draw what is not there yet, picture i with seed + i; `told` gets the number of those that are there.
 
         Each is in S3 as soon as it is drawn. Raises the first ProviderError; pictures that are under way then are
         waited for and kept, others are not begun. Where the order is canceled meanwhile, that is such an error.
         """
         first: ProviderError | None = None
-        told(0)
+        on_progress(0)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             under_way: list[Future[None]] = [
                 pool.submit(self._one, index, draw_one) for index in range(self._work.count)
@@ -54,7 +54,7 @@ class Gallery:
                     self._charged += error.charged
                     first = first or error
                 else:
-                    told(len(self._pictures))
+                    on_progress(len(self._pictures))
         if first is None and self.unwanted.is_set():
             first = nobody_wants(charged=False)
         if first is not None:

@@ -28,7 +28,7 @@ def dispatch(call: DispatchCall) -> None:
     at the same time both may hand over: the worker that claims the attempt's prefix works, the other one leaves.
     """
     job = store.find_job(call.org_id, call.job_id)
-    if job is None or not job.life().awaits(call.run, call.attempt):
+    if job is None or not job.lifecycle().awaits(call.run, call.attempt):
         states.answer(call.task_token, GONE.model_dump(mode="json"))
         return
     row = tables.retried(lambda: _own_attempt(call, job))
@@ -37,9 +37,9 @@ def dispatch(call: DispatchCall) -> None:
     elif row.outcome is not None:
         states.answer(call.task_token, row.outcome.model_dump(mode="json"))
     elif row.batch_ids or row.sent_at:
-        ended = attempts.truth(row, clock.now())
+        ended = attempts.observed_outcome(row, clock.now())
         if ended is not None:
-            attempts.tell(row, ended)
+            attempts.report_outcome(row, ended)
     else:
         _hand_over(job, row)
 
@@ -98,15 +98,15 @@ def _hand_over(job: JobRow, row: AttemptRow) -> None:
         if row.route is None:
             batch.hand_over(job, row)
         elif row.route == NOWHERE:
-            attempts.tell(row, Outcome(outcome="failed", failure=_no_route()))
+            attempts.report_outcome(row, Outcome(outcome="failed", failure=_no_route()))
         elif (provider := routing.provider_of(row.route)) is not None:
             providers.hand_over(job, row, provider)
         else:
             images.hand_over(job, row)
     except assets_errors.CaptureNotFound:
-        attempts.tell(row, Outcome(outcome="failed", failure=_no_capture()))
+        attempts.report_outcome(row, Outcome(outcome="failed", failure=_no_capture()))
     except (loras_errors.LoraNotFound, loras_errors.LoraDeleted, loras_errors.LoraNotReady) as error:
-        attempts.tell(row, Outcome(outcome="failed", failure=_no_lora(error)))
+        attempts.report_outcome(row, Outcome(outcome="failed", failure=_no_lora(error)))
 
 
 def _no_capture() -> Failure:

@@ -29,7 +29,7 @@ def hand_over(job: JobRow, row: AttemptRow) -> None:
     sqs.send(queue, ticket.model_dump_json(), group=shares.of_org(job.org_id))
     # Where it has ended meanwhile, its marker lies beside the manifest.
     store.change_open_attempt(row, AttemptRow.sent_at.set(clock.now()))
-    ahead_and_this = len(store.in_place(queue, row.placed_at, most=fleet.LAST_MILESTONE + 1))
+    ahead_and_this = len(store.in_place(queue, row.placed_at, limit=fleet.LAST_MILESTONE + 1))
     if fleet.is_milestone(ahead_and_this):
         autoscaling.keep_workers()
 

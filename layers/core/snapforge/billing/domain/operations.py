@@ -1,4 +1,4 @@
-"""The ledger's deeds. Each takes what stands and decides what is written; nothing here writes."""
+"""The ledger's operations. Each takes what stands and decides what is written; nothing here writes."""
 
 import hashlib
 import json
@@ -11,7 +11,6 @@ from snapforge.billing.domain.values import (
     REVENUE,
     WRITE_OFF,
     Account,
-    Deed,
     Ended,
     Grant,
     GrantKind,
@@ -20,11 +19,12 @@ from snapforge.billing.domain.values import (
     HoldState,
     InDebt,
     Journal,
+    JournalDraft,
     JournalKind,
     Leg,
     NotEnough,
     Posting,
-    avail,
+    available,
     debt,
     granted,
     held,
@@ -32,49 +32,49 @@ from snapforge.billing.domain.values import (
 )
 
 
-def whole(number: int, least: int) -> int:
+def whole(number: int, minimum: int) -> int:
     """The number itself. TypeError for anything but an int (bool is none); ValueError below `least`."""
     if type(number) is not int:
         raise TypeError(f"credits are integers, not {number!r}")
-    if number < least:
-        raise ValueError(f"credits must be at least {least}, not {number}")
+    if number < minimum:
+        raise ValueError(f"credits must be at least {minimum}, not {number}")
     return number
 
 
 def fingerprint(about: str, asked: Iterable[Leg]) -> str:
     """The SHA-256 (hex) by which a repeated key is told from a reused one. `about` is the hold or grant that the caller
     named: two holds of equal size are not the same request."""
-    told = [about, sorted((leg.account, leg.amount) for leg in asked)]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    parts = [about, sorted((leg.account, leg.amount) for leg in asked)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def grant(account: Account, deed: Deed, given: Grant) -> Posting:
+def grant(account: Account, draft: JournalDraft, given: Grant) -> Posting:
     """Give credits; a debt is paid first, the rest can be spent. ValueError when it has expired already."""
     credits_ = whole(given.remaining, 1)
-    if given.expired(deed.at):
+    if given.expired(draft.at):
         raise ValueError(f"the grant expires at {given.expires_at}, before it is given")
-    asked = [Leg(granted(given.kind), -credits_), Leg(avail(account.org_id), credits_)]
-    grants, pays = _debt_paid(account, _with(account.grants, (given,)), deed.at)
-    return _posted(account, deed, JournalKind.grant, asked, pays, grants, grant_id=given.id)
+    asked = [Leg(granted(given.kind), -credits_), Leg(available(account.org_id), credits_)]
+    grants, pays = _debt_paid(account, _with(account.grants, (given,)), draft.at)
+    return _posted(account, draft, JournalKind.grant, asked, pays, grants, grant_id=given.id)
 
 
-def hold(account: Account, deed: Deed, *, hold_id: str, credits: int) -> HoldChange:
+def hold(account: Account, draft: JournalDraft, *, hold_id: str, credits: int) -> HoldChange:
     """Reserve credits. Free work (0 credits) is a hold that moves nothing. Raises InDebt, NotEnough."""
     whole(credits, 0)
     if account.debt:
         raise InDebt(account.debt)
-    taken, left = _taken(account.grants, credits, deed.at)
+    taken, left = _taken(account.grants, credits, draft.at)
     if _total(taken) < credits:
-        raise NotEnough(credits, account.spendable(deed.at))
+        raise NotEnough(credits, account.spendable(draft.at))
     made = Hold(id=hold_id, org_id=account.org_id, amount=credits, allocations=taken)
     if not credits:
         return HoldChange(made, None)
-    asked = [Leg(avail(account.org_id), -credits), Leg(held(account.org_id), credits)]
-    posting = _posted(account, deed, JournalKind.hold, asked, [], left, about=hold_id, hold_id=hold_id)
+    asked = [Leg(available(account.org_id), -credits), Leg(held(account.org_id), credits)]
+    posting = _posted(account, draft, JournalKind.hold, asked, [], left, about=hold_id, hold_id=hold_id)
     return HoldChange(made, posting)
 
 
-def settle(account: Account, open_hold: Hold, deed: Deed, *, capture: int) -> HoldChange:
+def settle(account: Account, open_hold: Hold, draft: JournalDraft, *, capture: int) -> HoldChange:
     """End a hold: `capture` of it is earned, the rest returns to the very grants it came from.
 
     What returns to a grant that has expired meanwhile expires at once; what returns to a customer in debt pays that
@@ -91,49 +91,51 @@ def settle(account: Account, open_hold: Hold, deed: Deed, *, capture: int) -> Ho
     if not open_hold.amount:
         return HoldChange(ended, None)
     org_id = account.org_id
-    asked = [Leg(held(org_id), -open_hold.amount), Leg(REVENUE, capture), Leg(avail(org_id), rest)]
+    asked = [Leg(held(org_id), -open_hold.amount), Leg(REVENUE, capture), Leg(available(org_id), rest)]
     _, returned = _split(open_hold.allocations, capture)
-    lost = _total(part for part in returned if part.expired(deed.at))
-    alive = tuple(part for part in returned if not part.expired(deed.at))
-    grants, pays = _debt_paid(account, _with(account.grants, alive), deed.at)
-    also = [Leg(avail(org_id), -lost), Leg(EXPIRED, lost), *pays]
+    lost = _total(part for part in returned if part.expired(draft.at))
+    alive = tuple(part for part in returned if not part.expired(draft.at))
+    grants, pays = _debt_paid(account, _with(account.grants, alive), draft.at)
+    also = [Leg(available(org_id), -lost), Leg(EXPIRED, lost), *pays]
     hold_id = open_hold.id
-    posting = _posted(account, deed, JournalKind.settle, asked, also, grants, about=hold_id, hold_id=hold_id)
+    posting = _posted(account, draft, JournalKind.settle, asked, also, grants, about=hold_id, hold_id=hold_id)
     return HoldChange(ended, posting)
 
 
-def expire(account: Account, deed: Deed, gone: Grant) -> Posting:
+def expire(account: Account, draft: JournalDraft, gone: Grant) -> Posting:
     """Book the expiry of what remains in one grant of the account; holds keep what they reserved from it.
     ValueError before its time."""
-    if not gone.expired(deed.at):
-        raise ValueError(f"grant {gone.id} expires at {gone.expires_at}, not yet at {deed.at}")
-    asked = [Leg(avail(account.org_id), -gone.remaining), Leg(EXPIRED, gone.remaining)]
+    if not gone.expired(draft.at):
+        raise ValueError(f"grant {gone.id} expires at {gone.expires_at}, not yet at {draft.at}")
+    asked = [Leg(available(account.org_id), -gone.remaining), Leg(EXPIRED, gone.remaining)]
     left = tuple(grant for grant in account.grants if grant.id != gone.id)
-    return _posted(account, deed, JournalKind.expire, asked, [], left, about=gone.id, grant_id=gone.id)
+    return _posted(account, draft, JournalKind.expire, asked, [], left, about=gone.id, grant_id=gone.id)
 
 
-def claw(account: Account, deed: Deed, *, credits: int, kind: GrantKind, grant_id: str | None = None) -> Posting:
+def clawback(
+    account: Account, draft: JournalDraft, *, credits: int, kind: GrantKind, grant_id: str | None = None
+) -> Posting:
     """Take credits back (refund, dispute): from their own grant first, then from the others; what has been spent, or is
     held, becomes debt. Open holds are not touched."""
     whole(credits, 1)
-    asked = [Leg(granted(kind), credits), Leg(avail(account.org_id), -credits)]
-    taken, left = _taken(account.grants, credits, deed.at, first=grant_id)
+    asked = [Leg(granted(kind), credits), Leg(available(account.org_id), -credits)]
+    taken, left = _taken(account.grants, credits, draft.at, first=grant_id)
     lacking = credits - _total(taken)
-    also = [Leg(avail(account.org_id), lacking), Leg(debt(account.org_id), -lacking)]
-    return _posted(account, deed, JournalKind.claw, asked, also, left, about=grant_id or "", grant_id=grant_id)
+    also = [Leg(available(account.org_id), lacking), Leg(debt(account.org_id), -lacking)]
+    return _posted(account, draft, JournalKind.clawback, asked, also, left, about=grant_id or "", grant_id=grant_id)
 
 
-def write_off(account: Account, deed: Deed, *, credits: int) -> Posting:
+def write_off(account: Account, draft: JournalDraft, *, credits: int) -> Posting:
     """Forgive part or all of a debt. ValueError beyond it."""
     if whole(credits, 1) > account.debt:
         raise ValueError(f"{credits} credits cannot be forgiven of a debt of {account.debt}")
     asked = [Leg(debt(account.org_id), credits), Leg(WRITE_OFF, -credits)]
-    return _posted(account, deed, JournalKind.write_off, asked, [], account.grants)
+    return _posted(account, draft, JournalKind.write_off, asked, [], account.grants)
 
 
 def _posted(
     account: Account,
-    deed: Deed,
+    draft: JournalDraft,
     kind: JournalKind,
     asked: list[Leg],
     also: list[Leg],
@@ -146,13 +148,13 @@ def _posted(
     """The journal of the netted legs, and the account after it. Balances move by the legs alone, grants by the caller's
     reckoning: Account refuses when the two disagree, so a wrong rule cannot be written."""
     journal = Journal(
-        id=deed.id,
+        id=draft.id,
         org_id=account.org_id,
-        key=deed.key,
+        key=draft.key,
         seq=account.version + 1,
         kind=kind,
-        at=deed.at,
-        memo=deed.memo,
+        at=draft.at,
+        memo=draft.memo,
         legs=_netted([*asked, *also]),
         fingerprint=fingerprint(about, asked),
         hold_id=hold_id,
@@ -161,7 +163,7 @@ def _posted(
     org_id = account.org_id
     moved = Account(
         org_id=org_id,
-        avail=account.avail + journal.change(avail(org_id)),
+        available=account.available + journal.change(available(org_id)),
         held=account.held + journal.change(held(org_id)),
         debt=account.debt - journal.change(debt(org_id)),
         grants=grants,
@@ -182,7 +184,7 @@ def _debt_paid(account: Account, grants: tuple[Grant, ...], now: datetime) -> tu
     """The grants after paying as much of the account's debt as they can, and the legs of that."""
     taken, left = _taken(grants, account.debt, now)
     paid = _total(taken)
-    return left, [Leg(avail(account.org_id), -paid), Leg(debt(account.org_id), paid)]
+    return left, [Leg(available(account.org_id), -paid), Leg(debt(account.org_id), paid)]
 
 
 def _taken(
