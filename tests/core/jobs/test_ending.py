@@ -3,7 +3,7 @@
 import pytest
 
 from snapforge.assets.service import gallery
-from snapforge.aws import s3
+from snapforge.aws import s3, tables
 from snapforge.jobs import errors
 from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.workflow import Outcome
@@ -49,6 +49,29 @@ class TestSettle:
         seen = queries.get_job(who, job.id)
         assert (seen.price.charged, seen.price.released) == (1, 1)
         exact(who, available=99)
+
+    def test_files_are_copied_once_however_often_the_end_is_decided_again(
+        self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Somebody moves the job between reading and writing: the row is read again, the files are not."""
+        who, job = made
+        engine.done(job, engine.working(who, job))
+        heard = engine.heard(job)
+        assert heard is not None
+        commits: list[int] = []
+        commit = tables.Transaction.commit
+
+        def stale_twice(tx: tables.Transaction) -> None:
+            commits.append(1)
+            if len(commits) < 3:
+                raise tables.Stale
+            commit(tx)
+
+        monkeypatch.setattr(tables.Transaction, "commit", stale_twice)
+        with mock.patch.object(s3, "copy", wraps=s3.copy) as copy, mock.patch.object(s3, "find", wraps=s3.find) as find:
+            engine.settle(who, job, heard)
+        assert (len(commits), copy.call_count, find.call_count) == (3, 2, 1)
+        exact(who, available=98)
 
     def test_no_result_is_a_failure_of_ours_and_free(self, engine: Engine, made: Made) -> None:
         who, job = made

@@ -8,6 +8,8 @@ from snapforge.contracts.adapters import Family
 from snapforge.contracts.base import CONTRACT, Contract
 
 Role = Literal["picture", "model_glb", "model_usdz", "preview", "report", "adapter"]
+ADAPTER: Role = "adapter"
+"""The role of the one file of a training that becomes no asset: it is its LoRA's, and goes with it."""
 
 
 class ResultFile(Contract):

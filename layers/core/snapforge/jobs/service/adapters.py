@@ -1,10 +1,8 @@
 """What a job's run has to do with LoRAs: the files that it draws with, the training that it is, and how that ends."""
 
-from collections.abc import Sequence
-
 from snapforge.aws import tables
 from snapforge.contracts.adapters import AdapterRef
-from snapforge.contracts.results import Result, ResultFile
+from snapforge.contracts.results import Result
 from snapforge.jobs.domain.requests import ImageParameters, LoraParameters
 from snapforge.jobs.domain.results import Delivered
 from snapforge.jobs.store import JobRow
@@ -39,11 +37,6 @@ def bind(tx: tables.Transaction, job: JobRow) -> None:
 def refs(org_id: str, parameters: ImageParameters) -> list[AdapterRef]:
     """The files that an attempt draws with, as of now. LoraNotFound, LoraDeleted, LoraNotReady."""
     return [usage.usable(org_id, use.id, use.version).ref(use.weight) for use in parameters.loras]
-
-
-def assets_of(files: Sequence[ResultFile]) -> list[ResultFile]:
-    """The files that become assets: an adapter does not, it is its LoRA's and goes with it."""
-    return [file for file in files if file.role != training.ADAPTER]
 
 
 def keep(parameters: LoraParameters, result: Result, prefix_uri: str) -> domain.Trained:

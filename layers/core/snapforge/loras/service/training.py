@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from snapforge.aws import s3, settings, tables
-from snapforge.contracts.results import LoraQuality, ResultFile
+from snapforge.contracts.results import ADAPTER, LoraQuality, ResultFile
 from snapforge.kit import clock
 from snapforge.loras import errors, store
 from snapforge.loras.domain import Lora, LoraState, Trained, weights_key
@@ -14,8 +14,6 @@ from snapforge.loras.store import LoraRow, VersionRow
 if TYPE_CHECKING:
     from snapforge.aws.tables import Transaction
 
-ADAPTER = "adapter"
-"""The role of the one file of a training that is no asset: it is the LoRA's."""
 _MEDIA_TYPE = "application/octet-stream"
 _PRIVATE = "private, no-store"
 

@@ -1,60 +1,57 @@
-"""The end of a run: state, money, results and news in one transaction. Whoever comes second finds it done."""
+"""The end of a run: state, money, results and event in one transaction. Whoever comes second finds it done."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from snapforge.assets.service import results
+from snapforge.assets.service import results as asset_results
 from snapforge.aws import outbox, tables
 from snapforge.billing import errors as billing_errors
 from snapforge.billing.service import ledger
-from snapforge.contracts.reports import FailureCategory
-from snapforge.contracts.results import Result, ResultFile, Role
 from snapforge.jobs import errors, events, schemas, store, views
-from snapforge.jobs.domain import failures, lifecycle, receipts
-from snapforge.jobs.domain.failures import Failure
+from snapforge.jobs.domain import lifecycle, receipts
 from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.pricing import Price
-from snapforge.jobs.domain.requests import Kind, LoraParameters
+from snapforge.jobs.domain.requests import LoraParameters
 from snapforge.jobs.domain.results import Delivered, Results
-from snapforge.jobs.domain.workflow import Outcome, SettleAnswer, SettleCall
+from snapforge.jobs.domain.settlement import CANCELED, Settlement, decide
+from snapforge.jobs.domain.workflow import SettleAnswer, SettleCall
 from snapforge.jobs.service import adapters
 from snapforge.jobs.service.runs import attempts, costs
 from snapforge.jobs.service.runs.attempts import prefix_uri
 from snapforge.jobs.store import JobRow, Outbox, ProgressRow
-from snapforge.kit import clock, ids
+from snapforge.kit import clock
 from snapforge.kit.permissions import Principal
 from snapforge.loras.domain import Trained
 
-_PRODUCT: dict[Kind, Role] = {"image": "picture", "scene": "model_glb", "lora": "adapter"}
-"""The role of the files that are paid for."""
 
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What a run's files became, before the transaction that registers them. `prefix`: where they lay."""
 
-@dataclass
-class _End:
-    """How a run ends. `files` lie below `prefix`, their copies at `keys`; `trained` is what a training left."""
-
-    state: JobState
-    failure: Failure | None = None
-    result: Result | None = None
-    files: Sequence[ResultFile] = ()
     prefix: str = ""
     keys: dict[str, str] = field(default_factory=dict)
-    charged: int = 0
+    """Name → key in the assets bucket."""
     trained: Trained | None = None
 
 
 def settle(call: SettleCall) -> SettleAnswer:
     """End the run as its outcome says: capture and register, or release and explain.
 
-    Changes nothing for a run that has ended, or for an attempt that another one has followed.
+    Changes nothing for a run that has ended, or for an attempt that another one has followed. What the attempt left is
+    read and copied once, however often the transaction has to be decided again.
     """
+    job = _awaiting(call)
+    if job is None or call.outcome.outcome == "gone":
+        return _answer(call)
+    result = attempts.read_result(call.outcome.left_at, call.job_id, call.run, call.attempt)
+    settlement = decide(call.outcome, result, kind=job.parameters.kind, price=Price(int(job.credits), int(job.parts)))
+    published = _publish(job, settlement)
 
     def write() -> SettleAnswer:
-        job = store.find_job(call.org_id, call.job_id)
-        if job is None or not job.lifecycle().awaits(call.run, call.attempt) or call.outcome.outcome == "gone":
-            return SettleAnswer(state=job.state if job else "gone")
-        _end_run(job, _decide(job, call.outcome))
-        return SettleAnswer(state=job.state)
+        current = _awaiting(call)
+        if current is None:
+            return _answer(call)
+        _end_run(current, settlement, published)
+        return SettleAnswer(state=current.state)
 
     return tables.retried(write)
 
@@ -62,10 +59,8 @@ def settle(call: SettleCall) -> SettleAnswer:
 def cancel_job(principal: Principal, job_id: str) -> schemas.Job:
     """End a job now, whatever it does: all of its hold is released. Canceling it again changes nothing.
 
-    What still works for it is stopped by the news of this. JobNotFound, JobAlreadyEnded.
+    What still works for it is stopped by the event of this. JobNotFound, JobAlreadyEnded.
     """
-    if not ids.is_id(job_id, "job"):
-        raise errors.JobNotFound()
 
     def write() -> schemas.Job:
         job = store.find_job(principal.org_id, job_id)
@@ -75,79 +70,56 @@ def cancel_job(principal: Principal, job_id: str) -> schemas.Job:
             return views.job(job, None)
         if job.lifecycle().final:
             raise errors.JobAlreadyEnded(f"The job has {job.state}.", charged=int(job.charged or 0))
-        _end_run(job, _End(JobState.canceled))
+        _end_run(job, CANCELED, _Published())
         return views.job(job, None)
 
     return tables.retried(write)
 
 
-def _decide(job: JobRow, outcome: Outcome) -> _End:
-    if outcome.outcome == "done" and outcome.result_uri:
-        return _done(job, outcome.result_uri)
-    failure = outcome.failure or failures.lost()
-    end = _End(JobState.failed, failure)
-    if failure.result_uri:
-        end.result = _read(job, failure.result_uri)
-        if end.result and failure.category is FailureCategory.insufficient_quality:
-            _publish(job, end, end.result)
-    return end
+def _awaiting(call: SettleCall) -> JobRow | None:
+    """The job, if it awaits this run and attempt."""
+    job = store.find_job(call.org_id, call.job_id)
+    return job if job is not None and job.lifecycle().awaits(call.run, call.attempt) else None
 
 
-def _done(job: JobRow, uri: str) -> _End:
-    result = _read(job, uri)
-    if result is None:
-        return _End(JobState.failed, _broken("result_unreadable", "The result could not be read."))
-    delivered = _delivered(job, result)
-    if not delivered:
-        return _End(JobState.failed, _broken("nothing_delivered", "The render left no result."), result)
-    end = _End(JobState.succeeded, result=result, charged=Price(int(job.credits), int(job.parts)).charge(delivered))
-    _publish(job, end, result)
-    if isinstance(job.parameters, LoraParameters):
-        end.trained = adapters.keep(job.parameters, result, end.prefix)
-    return end
+def _answer(call: SettleCall) -> SettleAnswer:
+    job = store.find_job(call.org_id, call.job_id)
+    return SettleAnswer(state=job.state if job else "gone")
 
 
-def _read(job: JobRow, uri: str) -> Result | None:
-    """result.json of the current attempt; None where there is none, or it is another's."""
-    return attempts.read_result(uri, job.id, int(job.run), int(job.attempt))
+def _publish(job: JobRow, settlement: Settlement) -> _Published:
+    """Copy what the customer gets to where it stays. Twice writes the same bytes to the same keys."""
+    if not settlement.files and settlement.state is not JobState.succeeded:
+        return _Published()
+    prefix = prefix_uri(job.id, int(job.run), int(job.attempt))
+    keys = asset_results.publish_results(settlement.files, prefix)
+    trained = None
+    if settlement.state is JobState.succeeded and settlement.result and isinstance(job.parameters, LoraParameters):
+        trained = adapters.keep(job.parameters, settlement.result, prefix)
+    return _Published(prefix, keys, trained)
 
 
-def _delivered(job: JobRow, result: Result) -> int:
-    return sum(file.role == _PRODUCT[job.parameters.kind] for file in result.files)
-
-
-def _publish(job: JobRow, end: _End, result: Result) -> None:
-    end.prefix = prefix_uri(job.id, int(job.run), int(job.attempt))
-    end.files = adapters.assets_of(result.files)
-    end.keys = results.publish_results(end.files, end.prefix)
-
-
-def _broken(code: str, message: str) -> Failure:
-    return Failure(
-        category=FailureCategory.bug, code=code, message=f"{message} We have been told.", fix="Retry the job."
-    )
-
-
-def _end_run(job: JobRow, end: _End) -> None:
+def _end_run(job: JobRow, settlement: Settlement, published: _Published) -> None:
     """Write the end. Stale when the job has changed since it was read."""
     now = clock.now()
-    job.apply(lifecycle.end(job.lifecycle(), end.state))
+    job.apply(lifecycle.end(job.lifecycle(), settlement.state))
     job.ended_at = now
     job.deadline = job.deadline_at = job.deadline_shard = None
-    job.charged = end.charged
-    job.failure = end.failure
-    if end.result is not None:
-        job.started_at = job.started_at or end.result.usage.started_at
-        job.spent = [*job.spent, receipts.of_usage(int(job.attempt), end.result.usage)]
+    job.charged = settlement.charged
+    job.failure = settlement.failure
+    if settlement.result is not None:
+        job.started_at = job.started_at or settlement.result.usage.started_at
+        job.spent = [*job.spent, receipts.of_usage(int(job.attempt), settlement.result.usage)]
     elif (attempt := store.find_attempt(job.id, int(job.run), int(job.attempt))) is not None:
         job.spent = [*job.spent, *costs.spent_by(attempt, now)]
     job.receipt = costs.receipt(job)
     tx = tables.Transaction()
     # First, because the job's row keeps the ids.
-    job.results = _results(end, _register(tx, job, end))
+    job.results = _register(tx, job, settlement, published)
     store.put_changed(tx, job)
-    _release(tx, job, end.charged)
-    adapters.end(tx, job, end.trained, end.result, job.results.preview if job.results else None)
+    _release(tx, job, settlement.charged)
+    preview = job.results.preview if job.results else None
+    adapters.end(tx, job, published.trained, settlement.result, preview)
     tx.delete(
         ProgressRow(store.org_pk(job.org_id), store.progress_sk(job.id)),
         failed=lambda _: RuntimeError("a deletion without a condition failed"),
@@ -171,31 +143,27 @@ def _release(tx: tables.Transaction, job: JobRow, charged: int) -> None:
         raise tables.Stale from error
 
 
-def _register(tx: tables.Transaction, job: JobRow, end: _End) -> list[str]:
-    if not end.files:
-        return []
-    return results.register_results(
+def _register(tx: tables.Transaction, job: JobRow, settlement: Settlement, published: _Published) -> Results | None:
+    """Add the files to `tx` as assets; what the job's row keeps of them."""
+    if settlement.result is None or not settlement.files:
+        return None
+    asset_ids = asset_results.register_results(
         tx,
         org_id=job.org_id,
         job_id=job.id,
         kind=job.kind,
-        files=end.files,
-        prefix_uri=end.prefix,
+        files=settlement.files,
+        prefix_uri=published.prefix,
         parameters=job.parameters.model_dump(mode="json"),
     )
-
-
-def _results(end: _End, asset_ids: list[str]) -> Results | None:
-    if end.result is None or not end.files:
-        return None
     return Results(
         files=[
-            Delivered(**file.model_dump(), asset_id=asset_id, key=end.keys[file.name])
-            for file, asset_id in zip(end.files, asset_ids, strict=True)
+            Delivered(**file.model_dump(), asset_id=asset_id, key=published.keys[file.name])
+            for file, asset_id in zip(settlement.files, asset_ids, strict=True)
         ],
-        engine=end.result.engine,
-        model=end.result.model,
-        quality=end.result.quality,
-        lora=end.result.lora,
-        notes=list(end.result.notes),
+        engine=settlement.result.engine,
+        model=settlement.result.model,
+        quality=settlement.result.quality,
+        lora=settlement.result.lora,
+        notes=list(settlement.result.notes),
     )
