@@ -1,5 +1,7 @@
 """Settle and cancel, on a real DynamoDB and S3."""
 
+from unittest import mock
+
 import pytest
 
 from snapforge.assets.service import gallery
