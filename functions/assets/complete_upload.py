@@ -6,6 +6,7 @@ from snapforge.assets import errors
 from snapforge.assets.schemas import Upload, UploadComplete
 from snapforge.assets.service import uploads
 from snapforge.http import Body, Permission, Principal, Response, accepted, endpoint
+from snapforge.kit.ids import UploadId
 
 
 @endpoint(
@@ -14,7 +15,7 @@ from snapforge.http import Body, Permission, Principal, Response, accepted, endp
     raises=(errors.UploadNotFound, errors.UploadNotOpen, errors.PartsDoNotFit),
     status=202,
 )
-def handler(principal: Principal, upload_id: str, body: Body[UploadComplete]) -> Annotated[Response, Upload]:
+def handler(principal: Principal, upload_id: UploadId, body: Body[UploadComplete]) -> Annotated[Response, Upload]:
     """Put the parts of a large file together; its check follows. Files sent by POST need no completion."""
     upload = uploads.complete_upload(principal.org_id, upload_id, body)
     return accepted(upload, at=f"/v1/uploads/{upload.id}")

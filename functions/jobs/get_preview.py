@@ -7,6 +7,7 @@ from snapforge.http import Permission, Principal, Response, accepted, endpoint, 
 from snapforge.jobs import errors
 from snapforge.jobs.schemas import Preview
 from snapforge.jobs.service.submission import previews
+from snapforge.kit.ids import PreviewId
 from snapforge.loras import errors as loras_errors
 
 
@@ -25,7 +26,7 @@ from snapforge.loras import errors as loras_errors
     ),
     other_statuses=(202,),
 )
-def handler(principal: Principal, preview_id: str) -> Annotated[Response, Preview]:
+def handler(principal: Principal, preview_id: PreviewId) -> Annotated[Response, Preview]:
     """A preview that was still `checking`: 202 until all photos are measured and examined."""
     preview = previews.get_preview(principal, preview_id)
     return accepted(preview) if preview.id is not None else respond(preview)

@@ -7,6 +7,7 @@ from snapforge.http import IdempotencyKey, Permission, Principal, endpoint
 from snapforge.jobs import errors
 from snapforge.jobs.schemas import Job
 from snapforge.jobs.service.submission import submit
+from snapforge.kit.ids import JobId
 from snapforge.loras import errors as loras_errors
 
 
@@ -26,6 +27,6 @@ from snapforge.loras import errors as loras_errors
         KeyReused,
     ),
 )
-def handler(principal: Principal, job_id: str, key: IdempotencyKey) -> Job:
+def handler(principal: Principal, job_id: JobId, key: IdempotencyKey) -> Job:
     """Run a failed or canceled job again, with the same parameters, at today's price."""
     return submit.retry_job(principal, job_id, key)

@@ -1,6 +1,7 @@
 """DELETE /v1/loras/{lora_id}"""
 
 from snapforge.http import Permission, Principal, Query, endpoint
+from snapforge.kit.ids import LoraId
 from snapforge.loras import errors
 from snapforge.loras.schemas import LoraDelete
 from snapforge.loras.service import retention
@@ -12,6 +13,6 @@ from snapforge.loras.service import retention
     raises=(errors.LoraNotFound, errors.LoraInTraining),
     status=204,
 )
-def handler(principal: Principal, lora_id: str, query: Query[LoraDelete]) -> None:
+def handler(principal: Principal, lora_id: LoraId, query: Query[LoraDelete]) -> None:
     """Forbid the use of a LoRA at once. It can be restored for seven days, then its weights are removed."""
     retention.delete_lora(principal.org_id, lora_id, query)

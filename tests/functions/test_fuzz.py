@@ -5,6 +5,7 @@ documented status, a body by the document's schema (whose problems list the code
 the document forbids is accepted.
 """
 
+import re
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ GUARDED = {made.name for made in endpoints().values() if made.permission}
 OPERATIONS = sorted(made.name for made in endpoints().values())
 ORDER = {"kind": "image", "prompt": "a kingfisher", "count": 1}
 BIG = 200 * 1024 * 1024
+ID = re.compile(r"[a-z]{3}_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 CHECKS: list[Any] = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -150,12 +152,12 @@ def ask(world: World, data: st.DataObject, name: str) -> None:
 
 
 def place(world: World, data: st.DataObject, case: Any) -> None:
-    """Put ids of real things where ids stand, half of the time."""
+    """Put ids of real things where well-formed ids stand, half of the time: a malformed one is there to be refused."""
     for part in (case.path_parameters, case.query, case.body):
         if not isinstance(part, dict):
             continue
         for member, known in world.things.items():
-            if member in part and isinstance(part[member], str) and data.draw(st.booleans()):
+            if ID.fullmatch(str(part.get(member, ""))) and data.draw(st.booleans()):
                 part[member] = data.draw(st.sampled_from(known), label=member)
 
 

@@ -1,5 +1,6 @@
 """Log in, refresh, log out: on a real DynamoDB emulation, with races in eight processes."""
 
+import re
 import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
@@ -56,7 +57,7 @@ class TestLogIn:
         somebody = people.verified()
         principal = somebody.principal
         assert principal.user_id == somebody.opened.body.user_id
-        assert ids.is_id(str(principal.session_id), "session")
+        assert re.fullmatch(ids.pattern("session"), str(principal.session_id))
         assert "HttpOnly" in somebody.opened.cookie
         assert somebody.opened.body.email_verified
 

@@ -6,6 +6,7 @@ import pytest
 
 from snapforge.assets.service import gallery
 from snapforge.aws import s3, tables
+from snapforge.contracts.tickets import CANCELED
 from snapforge.jobs import errors
 from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.workflow import Outcome
@@ -157,6 +158,28 @@ class TestCancel:
         with pytest.raises(errors.JobAlreadyEnded) as refused:
             settlement.cancel_job(who, job.id)
         assert refused.value.charged == 2
+
+    def test_what_has_failed_cannot_be_canceled(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.failed(job, engine.working(who, job), "bug")
+        heard = engine.heard(job)
+        assert heard is not None
+        engine.settle(who, job, heard)
+        with pytest.raises(errors.JobAlreadyEnded) as refused:
+            settlement.cancel_job(who, job.id)
+        assert (refused.value.status, refused.value.charged) == (409, 0)
+        assert queries.get_job(who, job.id).state == JobState.failed
+        exact(who, available=100)
+
+    @pytest.mark.part("JOB-6")
+    def test_a_canceled_ticket_is_marked_so_that_no_worker_takes_it_up(self, engine: Engine, made: Made) -> None:
+        who, job = made
+        engine.dispatch(who, job, engine.start(who, job))
+        prefix = attempts.prefix_uri(job.id, 1, 1)
+        assert not s3.exists(prefix + CANCELED)
+        settlement.cancel_job(who, job.id)
+        engine.publish(who)
+        assert s3.exists(prefix + CANCELED)
 
     def test_a_job_that_was_canceled_while_it_was_handed_over_is_stopped(
         self, engine: Engine, scene: Made, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 """Create, quotes and retry, on a real DynamoDB."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from snapforge.aws.idempotency import KeyReused, Replay
 from snapforge.billing.errors import InsufficientCredits
 from snapforge.billing.service import audits, ledger
 from snapforge.jobs import errors, schemas
-from snapforge.jobs.domain import quotes
+from snapforge.jobs.domain import deadlines, quotes
 from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.workflow import Outcome
 from snapforge.jobs.service import queries
@@ -118,6 +119,16 @@ class TestQuotes:
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
         assert not submit.create_job(who, image(quote=mine), idempotency_key(who, "late")).price.quoted
 
+    @pytest.mark.parametrize(
+        "dearer", [{"priority": "rush"}, {"steps": 50}, {"width": 2048, "height": 2048}, {"count": 16}]
+    )
+    def test_a_cheap_quote_buys_nothing_dear(self, engine: Engine, dearer: dict[str, Any]) -> None:
+        who = engine.customer()
+        cheap = previews.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=2))
+        made = submit.create_job(who, image(quote=cheap.quote, **dearer), idempotency_key(who, "dear"))
+        assert cheap.credits is not None
+        assert (made.price.quoted, made.price.credits > cheap.credits) == (False, True)
+
     def test_a_preview_costs_no_call_for_pictures(self, engine: Engine) -> None:
         who = engine.customer()
         with counted() as calls:
@@ -155,6 +166,27 @@ class TestRetry:
         engine.settle(who, again, heard, run=2)
         assert queries.get_job(who, job.id).state == JobState.succeeded
         assert (ledger.balance(who.org_id).available, audits.audit(who.org_id)) == (98, [])
+
+    @pytest.mark.parametrize("state", ["failed", "canceled"])
+    def test_nothing_of_the_last_run_is_left_on_the_new_one(
+        self, engine: Engine, state: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its deadline is counted from now; end, failure, charge, receipt and what was spent are gone."""
+        who, job = self.ended(engine, state)
+        later = clock.now() + timedelta(hours=5)
+        monkeypatch.setattr(clock, "now", lambda: later)
+        again = submit.retry_job(who, job.id, idempotency_key(who, "again"))
+        row = engine.row(who, again)
+        assert row.deadline == later + deadlines.limits(row.parameters).queue
+        assert row.deadline_at == deadlines.next_look(later, row.deadline)
+        assert row.deadline_at is not None
+        assert later < row.deadline_at <= row.deadline
+        assert row.deadline_shard == deadlines.shard(job.id)
+        assert row.queued_at == later
+        left: list[object] = [row.started_at, row.ended_at, row.charged, row.failure, row.results, row.receipt]
+        assert left == [None] * 6
+        assert row.spent == []
+        assert (again.results, again.receipt, again.ended_at, again.started_at) == (None,) * 4
 
     def test_reports_of_the_first_run_do_not_reach_the_second(self, engine: Engine) -> None:
         who, job = self.ended(engine, "canceled")

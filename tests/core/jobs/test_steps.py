@@ -4,6 +4,7 @@ import pytest
 
 from snapforge.aws import s3
 from snapforge.contracts.manifest import Manifest
+from snapforge.contracts.tickets import CANCELED
 from snapforge.jobs import store
 from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.domain.workflow import Outcome, RunRef
@@ -83,6 +84,15 @@ class TestClassify:
         manifest = Manifest.model_validate_json(s3.get(attempts.prefix_uri(job.id, 1, 2) + "manifest.json"))
         assert manifest.resume_uri == attempts.prefix_uri(job.id, 1, 1)
         assert not manifest.reduced
+
+    @pytest.mark.part("JOB-6")
+    def test_the_ticket_of_a_failed_attempt_is_marked_before_the_next_is_sent(self, engine: Engine, made: Made) -> None:
+        """A worker that has it again, or late, leaves it."""
+        who, job = made
+        outcome = self.fail(engine, made, "transient")
+        assert not s3.exists(attempts.prefix_uri(job.id, 1, 1) + CANCELED)
+        assert engine.classify(who, job, outcome).next == "retry"
+        assert s3.exists(attempts.prefix_uri(job.id, 1, 1) + CANCELED)
 
     def test_out_of_memory_goes_on_reduced(self, engine: Engine, made: Made) -> None:
         who, job = made

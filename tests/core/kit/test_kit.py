@@ -1,5 +1,6 @@
 """The pure building blocks."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -18,8 +19,8 @@ class TestIds:
         made = ids.new("job")
         assert made.startswith("job_")
         assert len(made) == 30
-        assert ids.is_id(made, "job")
-        assert not ids.is_id(made, "org")
+        assert re.fullmatch(ids.pattern("job"), made)
+        assert not re.fullmatch(ids.pattern("org"), made)
 
     def test_prefixes_are_unique(self) -> None:
         assert len(set(ids.PREFIXES.values())) == len(ids.PREFIXES)
@@ -36,7 +37,7 @@ class TestIds:
         "bad", ["job_", "job_x", "JOB_01KA0000000000000000000000", "job_01KA000000000000000000000I"]
     )
     def test_a_malformed_id_is_none(self, bad: str) -> None:
-        assert not ids.is_id(bad, "job")
+        assert not re.fullmatch(ids.pattern("job"), bad)
 
 
 class TestClock:

@@ -11,11 +11,11 @@ from PIL import Image
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs.domain import routing
 from snapforge.providers import calls, registry
-from snapforge.providers.base import Drawn, ProviderError, Wish
+from snapforge.providers.base import Drawn, PictureRequest, ProviderError
 from tests.support.providers import KEY, Served
 
 NAMES = registry.NAMES
-WISH = Wish(
+REQUEST = PictureRequest(
     model="black-forest-labs/flux-schnell",
     prompt="a kingfisher",
     negative_prompt="",
@@ -29,10 +29,14 @@ WISH = Wish(
 
 
 def draw(
-    served: Served, name: str, wish: Wish = WISH, seconds: float = 20.0, unwanted: threading.Event | None = None
+    served: Served,
+    name: str,
+    request: PictureRequest = REQUEST,
+    seconds: float = 20.0,
+    unwanted: threading.Event | None = None,
 ) -> Drawn:
     provider = registry.provider(name, served.keys())
-    return provider.draw(wish, until=time.monotonic() + seconds, unwanted=unwanted or threading.Event())
+    return provider.draw(request, until=time.monotonic() + seconds, unwanted=unwanted or threading.Event())
 
 
 def refused(served: Served, name: str, seconds: float = 20.0) -> ProviderError:
@@ -57,15 +61,15 @@ class TestDraw:
     @pytest.mark.parametrize("name", NAMES)
     def test_the_seed_is_sent_and_pictures_of_two_seeds_differ(self, served: Served, name: str) -> None:
         assert draw(served, name).png == draw(served, name).png
-        assert draw(served, name, replace(WISH, seed=78)).png != draw(served, name).png
+        assert draw(served, name, replace(REQUEST, seed=78)).png != draw(served, name).png
 
     def test_together_is_asked_as_documented(self, served: Served) -> None:
-        drawn = draw(served, "together", replace(WISH, guidance=3.5, negative_prompt="snow"))
+        drawn = draw(served, "together", replace(REQUEST, guidance=3.5, negative_prompt="snow"))
         (asked,) = served.asked
         assert (asked.method, asked.path) == ("POST", "/together/images/generations")
         assert asked.headers["authorization"] == f"Bearer {KEY}"
         assert asked.body == {
-            "model": WISH.model,
+            "model": REQUEST.model,
             "prompt": "a kingfisher",
             "negative_prompt": "snow",
             "width": 1216,
@@ -92,7 +96,7 @@ class TestDraw:
         assert "authorization" not in file.headers
 
     def test_replicate_draws_z_image_by_its_sides(self, served: Served) -> None:
-        draw(served, "replicate", replace(WISH, model="prunaai/z-image-turbo", width=640, height=480, guidance=1.0))
+        draw(served, "replicate", replace(REQUEST, model="prunaai/z-image-turbo", width=640, height=480, guidance=1.0))
         wanted = served.asked[0].body["input"]
         assert (wanted["width"], wanted["height"], wanted["guidance_scale"]) == (640, 480, 1.0)
 
@@ -103,7 +107,7 @@ class TestDraw:
         assert drawn.provider_id == "pred0"
 
     def test_hugging_face_is_asked_as_documented(self, served: Served) -> None:
-        draw(served, "huggingface", replace(WISH, guidance=3.5, negative_prompt="snow"))
+        draw(served, "huggingface", replace(REQUEST, guidance=3.5, negative_prompt="snow"))
         (asked,) = served.asked
         assert asked.path == "/huggingface/models/black-forest-labs/flux-schnell"
         assert asked.body == {
@@ -205,7 +209,7 @@ class TestFailures:
     def test_nobody_at_the_address_is_transient_and_free(self, served: Served) -> None:
         keys = {"together": {"key": KEY, "url": "http://127.0.0.1:9"}}
         with pytest.raises(ProviderError) as caught:
-            registry.provider("together", keys).draw(WISH, until=time.monotonic() + 5, unwanted=threading.Event())
+            registry.provider("together", keys).draw(REQUEST, until=time.monotonic() + 5, unwanted=threading.Event())
         assert (caught.value.code, caught.value.charged) == ("provider_unavailable", False)
         del served
 

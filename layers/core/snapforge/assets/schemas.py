@@ -5,10 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from snapforge.assets.domain import CaptureState, Lens, PhotoWarning, UploadState
-from snapforge.kit import ids
+from snapforge.kit.ids import CaptureId, JobId
 from snapforge.kit.schema import Moment, Schema
-
-CaptureId = Annotated[str, Field(pattern=ids.pattern("capture"))]
 
 
 def _printable(name: str) -> str:
@@ -168,7 +166,7 @@ class AssetsQuery(Schema):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: str | None = None
-    job_id: Annotated[str, Field(pattern=ids.pattern("job"))] | None = None
+    job_id: JobId | None = None
 
 
 class Link(Schema):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, StrictInt
 
 from snapforge.billing.domain import GrantKind, JournalKind
-from snapforge.kit import ids
+from snapforge.kit.ids import OrgId
 from snapforge.kit.schema import Moment, Schema
 
 
@@ -60,7 +60,7 @@ class JournalQuery(Schema):
 class GrantCommand(Schema):
     """An operator's grant. `key` names it: sent twice, it is done once."""
 
-    org_id: str = Field(pattern=ids.pattern("org"))
+    org_id: OrgId
     credits: StrictInt = Field(ge=1, le=10_000_000)
     reason: str = Field(min_length=3, max_length=200)
     key: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
@@ -78,7 +78,7 @@ class GrantAnswer(Schema):
 class AuditCommand(Schema):
     """An operator's audit of one org's ledger."""
 
-    org_id: str = Field(pattern=ids.pattern("org"))
+    org_id: OrgId
 
 
 class AuditAnswer(Schema):

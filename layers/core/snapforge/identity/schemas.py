@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from snapforge.identity import domain
-from snapforge.kit import ids
+from snapforge.kit.ids import KeyId, OrgId, UserId
 from snapforge.kit.permissions import KEY_SCOPES, OrgRole, Permission
 from snapforge.kit.schema import Moment, Schema
 
@@ -28,9 +28,6 @@ PersonName = Annotated[
     ),
 ]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$", examples=["en", "de-AT"])]
-OrgId = Annotated[str, Field(pattern=ids.pattern("org"), examples=["org_01JD4Z9K3M7Q8R5T2V6W0X1Y2Z"])]
-UserId = Annotated[str, Field(pattern=ids.pattern("user"), examples=["usr_01JD4Z9K3M7Q8R5T2V6W0X1Y2Z"])]
-KeyId = Annotated[str, Field(pattern=ids.pattern("api_key"), examples=["key_01JD4Z9K3M7Q8R5T2V6W0X1Y2Z"])]
 
 
 class SignUp(Schema):

@@ -268,9 +268,9 @@ def find_job_with_progress(org_id: str, job_id: str) -> tuple[JobRow, ProgressRo
     job: JobRow | None = None
     progress: ProgressRow | None = None
     for row in JobsRow.query(org_pk(org_id), JobsRow.sk.startswith(job_sk(job_id)), consistent_read=True):
-        if isinstance(row, JobRow):
+        if isinstance(row, JobRow) and row.id == job_id:
             job = row
-        elif isinstance(row, ProgressRow):
+        elif isinstance(row, ProgressRow) and row.sk == progress_sk(job_id):
             progress = row
     return (job, progress) if job else None
 

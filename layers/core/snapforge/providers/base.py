@@ -8,7 +8,7 @@ from snapforge.contracts.reports import FailureCategory
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PictureRequest:
     """One picture. `model` is the provider's own name of the model."""
 
     model: str
@@ -67,7 +67,7 @@ class Provider(Protocol):
     def name(self) -> str:
         """As routes, results and receipts call it."""
 
-    def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
+    def draw(self, request: PictureRequest, *, until: float, unwanted: threading.Event) -> Drawn:
         """Draw one picture before `until` (of time.monotonic()). Raises ProviderError.
 
         Once `unwanted` is set, whoever can stop the work does, and raises `nobody_wants`; others return the picture.

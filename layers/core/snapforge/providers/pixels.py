@@ -3,12 +3,12 @@
 import io
 
 from snapforge.providers import base
-from snapforge.providers.base import Wish
+from snapforge.providers.base import PictureRequest
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 
 
-def png(name: str, data: bytes, wish: Wish) -> bytes:
+def png(name: str, data: bytes, request: PictureRequest) -> bytes:
     """The picture as an RGB PNG without metadata. ProviderError where it is no picture, or not of the wished size."""
     from PIL import Image
 
@@ -16,12 +16,12 @@ def png(name: str, data: bytes, wish: Wish) -> bytes:
         # The header first: no pixel is allocated for a size that nobody asked for.
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             size = opened.size
-            if size == (wish.width, wish.height):
+            if size == (request.width, request.height):
                 pixels = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise base.wrong_answer(name, f"no picture: {error!r}") from error
-    if size != (wish.width, wish.height):
-        raise base.wrong_answer(name, f"{size[0]}x{size[1]}, not {wish.width}x{wish.height}")
+    if size != (request.width, request.height):
+        raise base.wrong_answer(name, f"{size[0]}x{size[1]}, not {request.width}x{request.height}")
     fresh = Image.new("RGB", size)
     fresh.paste(pixels)
     out = io.BytesIO()

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from snapforge.providers import base, calls, pixels
-from snapforge.providers.base import Drawn, ProviderError, Wish
+from snapforge.providers.base import Drawn, PictureRequest, ProviderError
 
 URL = "https://api.replicate.com/v1"
 DELIVERY = ".replicate.delivery"
@@ -33,9 +33,9 @@ class Replicate:
     url: str = URL
     name: str = "replicate"
 
-    def draw(self, wish: Wish, *, until: float, unwanted: threading.Event) -> Drawn:
+    def draw(self, request: PictureRequest, *, until: float, unwanted: threading.Event) -> Drawn:
         """See Provider. What does not end in time, or is not wanted any more, is canceled: it costs no more then."""
-        prediction = self._begin(wish, until, unwanted)
+        prediction = self._begin(request, until, unwanted)
         address = f"{self.url}/predictions/{prediction['id']}"
         try:
             while prediction["status"] not in _ENDED:
@@ -48,15 +48,15 @@ class Replicate:
         except ProviderError:
             self._cancel(address)
             raise
-        return Drawn(pixels.png(_NAME, self._file(_output(prediction), until), wish), prediction["id"])
+        return Drawn(pixels.png(_NAME, self._file(_output(prediction), until), request), prediction["id"])
 
-    def _begin(self, wish: Wish, until: float, unwanted: threading.Event) -> dict[str, Any]:
+    def _begin(self, request: PictureRequest, until: float, unwanted: threading.Event) -> dict[str, Any]:
         answer = calls.ask(
             _NAME,
             "POST",
-            f"{self.url}/models/{wish.model}/predictions",
+            f"{self.url}/models/{request.model}/predictions",
             key=self.key,
-            body={"input": _input(wish)},
+            body={"input": _input(request)},
             headers={"prefer": f"wait={WAIT_SECONDS}", "cancel-after": f"{_lifetime(until)}s"},
             until=until,
             unwanted=unwanted,
@@ -87,20 +87,20 @@ def _lifetime(until: float) -> int:
     return max(WAIT_SECONDS, math.ceil(until - time.monotonic()))
 
 
-def _input(wish: Wish) -> dict[str, Any]:
+def _input(request: PictureRequest) -> dict[str, Any]:
     """By the model's documented schema: FLUX takes an aspect ratio, Z-Image its sides."""
     wanted: dict[str, Any] = {
-        "prompt": wish.prompt,
-        "seed": wish.seed,
-        "num_inference_steps": wish.steps,
+        "prompt": request.prompt,
+        "seed": request.seed,
+        "num_inference_steps": request.steps,
         "output_format": "png",
     }
-    if "flux" in wish.model:
+    if "flux" in request.model:
         # Fast mode draws something else each time, whatever the seed.
-        return wanted | {"aspect_ratio": wish.aspect, "megapixels": "1", "num_outputs": 1, "go_fast": False}
-    if wish.guidance is not None:
-        wanted["guidance_scale"] = wish.guidance
-    return wanted | {"width": wish.width, "height": wish.height}
+        return wanted | {"aspect_ratio": request.aspect, "megapixels": "1", "num_outputs": 1, "go_fast": False}
+    if request.guidance is not None:
+        wanted["guidance_scale"] = request.guidance
+    return wanted | {"width": request.width, "height": request.height}
 
 
 def _read(answer: calls.Answer) -> dict[str, Any]:

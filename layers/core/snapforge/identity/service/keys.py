@@ -9,7 +9,7 @@ from pynamodb.expressions.operand import Path
 from snapforge.aws import outbox
 from snapforge.aws.tables import Item, Stale, Transaction, find, retried, update
 from snapforge.identity import domain, events, schemas, store
-from snapforge.identity.errors import KeyNotFound, TooManyKeys
+from snapforge.identity.errors import TooManyKeys
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import NotFound, RateLimited, Unauthenticated
 from snapforge.kit.limits import Allowance
@@ -144,9 +144,7 @@ def list_api_keys(principal: Principal) -> list[schemas.ApiKey]:
 
 def revoke_api_key(principal: Principal, key_id: str) -> None:
     """Kill a key at once; again is fine. KeyNotFound when it is absent or another org's."""
-    row = store.key_of(principal.org_id, key_id) if ids.is_id(key_id, "api_key") else None
-    if row is None:
-        raise KeyNotFound()
+    row = store.key_of(principal.org_id, key_id)
     if row.revoked_at is None:
         retried(lambda: _revoke(principal, row))
 

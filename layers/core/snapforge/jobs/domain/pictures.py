@@ -89,9 +89,9 @@ def _size(request: ImageRequest, name: str, model: ImageModel) -> tuple[int, int
     return request.width, request.height
 
 
-def _within(member: str, wish: float | None, bounds: Range, name: str) -> float:
-    if wish is None:
+def _within(member: str, chosen: float | None, bounds: Range, name: str) -> float:
+    if chosen is None:
         return bounds.default
-    if not bounds.min <= wish <= bounds.max:
+    if not bounds.min <= chosen <= bounds.max:
         raise NotDrawableError(member, f"{name} takes {member} of {bounds.min:g} to {bounds.max:g}.")
-    return wish
+    return chosen

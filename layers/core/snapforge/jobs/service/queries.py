@@ -6,7 +6,6 @@ from snapforge.jobs import errors, schemas, store, views
 from snapforge.jobs.domain import fleet, locations
 from snapforge.jobs.service.fleet import autoscaling
 from snapforge.jobs.store import JobRow
-from snapforge.kit import ids
 from snapforge.kit.page import Page, decode_cursor, encode_cursor
 from snapforge.kit.permissions import Principal
 
@@ -18,7 +17,7 @@ BUDGET = 500
 
 def get_job(principal: Principal, job_id: str) -> schemas.Job:
     """One job with its progress. One Query, while it waits in a queue of tickets another one. JobNotFound."""
-    found = store.find_job_with_progress(principal.org_id, job_id) if ids.is_id(job_id, "job") else None
+    found = store.find_job_with_progress(principal.org_id, job_id)
     if found is None:
         raise errors.JobNotFound()
     job, progress = found

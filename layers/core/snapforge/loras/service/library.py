@@ -1,7 +1,6 @@
 """An org's LoRAs: read, listed, named."""
 
 from snapforge.aws import tables
-from snapforge.kit import ids
 from snapforge.kit.page import Page, decode_cursor, encode_cursor
 from snapforge.loras import errors, schemas, store, views
 from snapforge.loras.store import LoraRow
@@ -36,7 +35,7 @@ def rename_lora(org_id: str, lora_id: str, change: schemas.LoraChange) -> schema
 
 def find(org_id: str, lora_id: str) -> LoraRow:
     """The LoRA's row, deleted or not. LoraNotFound."""
-    row = store.find_lora(org_id, lora_id) if ids.is_id(lora_id, "lora") else None
+    row = store.find_lora(org_id, lora_id)
     if row is None:
         raise errors.LoraNotFound()
     return row

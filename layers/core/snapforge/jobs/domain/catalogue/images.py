@@ -34,7 +34,7 @@ class ImageModel:
     steps: Range
     guidance: Range
     negative_prompt: bool
-    """Whether it knows one on our own GPUs; else the wish is left out, with a note."""
+    """Whether it knows one on our own GPUs; else it is left out, with a note."""
     megapixel_steps_per_credit: int
     milliseconds_per_megapixel_step: int
     milliseconds_to_load: int

@@ -46,7 +46,7 @@ __all__ = [
     "LoraParameters",
     "LoraUse",
     "LoraSelection",
-    "Order",
+    "JobRequest",
     "Parameters",
     "PhotoRequest",
     "Preset",

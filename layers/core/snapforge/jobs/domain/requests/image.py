@@ -79,7 +79,7 @@ class ImageRequest(Schema):
             raise ValueError("send aspect, or width and height, not both")
         if not self.prompt.strip():
             raise ValueError("the prompt is empty")
-        if len({wish.id for wish in self.loras}) < len(self.loras):
+        if len({selection.id for selection in self.loras}) < len(self.loras):
             raise ValueError("name each LoRA once")
         return self
 

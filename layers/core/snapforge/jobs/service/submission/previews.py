@@ -51,8 +51,6 @@ def preview_job(principal: Principal, request: JobRequest) -> schemas.Preview:
 
 def get_preview(principal: Principal, preview_id: str) -> schemas.Preview:
     """Ask again for a preview that was `checking`. PreviewNotFound, CaptureNotFound."""
-    if not ids.is_id(preview_id, "preview"):
-        raise errors.PreviewNotFound()
     row = tables.find(PreviewRow, store.org_pk(principal.org_id), store.preview_sk(preview_id))
     if row is None or isinstance(row.request, ImageRequest):
         raise errors.PreviewNotFound()

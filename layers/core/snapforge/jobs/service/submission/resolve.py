@@ -24,10 +24,12 @@ def image_parameters(org_id: str, request: ImageRequest, seed: int) -> ImagePara
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, InvalidPayload with a pointer, LoraNotFound,
     LoraDeleted, LoraNotReady, LoraDoesNotFit.
     """
-    found = [(wish, usage.usable(org_id, wish.id, wish.version)) for wish in request.loras]
+    found = [(selection, usage.usable(org_id, selection.id, selection.version)) for selection in request.loras]
     if found and request.model is None:
         request = request.model_copy(update={"model": found[0][1].model})
-    uses = [LoraUse(id=wish.id, version=usable.trained.version, weight=wish.weight) for wish, usable in found]
+    uses = [
+        LoraUse(id=selection.id, version=usable.trained.version, weight=selection.weight) for selection, usable in found
+    ]
     parameters = _drawable(request, seed, uses)
     for _, usable in found:
         if usable.model != parameters.model:

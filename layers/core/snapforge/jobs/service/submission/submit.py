@@ -82,8 +82,6 @@ def retry_job(principal: Principal, job_id: str, key: IdempotencyKey) -> schemas
     Raises JobNotFound, JobNotRetryable, InsufficientCredits, AccountInDebt, CaptureNotReady, LoraNotFound, LoraDeleted,
     LoraInTraining; Replay for a known key.
     """
-    if not ids.is_id(job_id, "job"):
-        raise errors.JobNotFound()
 
     def write() -> schemas.Job:
         job = store.find_job(principal.org_id, job_id)

@@ -17,7 +17,7 @@ from snapforge.jobs.service.fleet.provider_jobs.gallery import Gallery
 from snapforge.jobs.service.fleet.provider_jobs.reporting import Teller
 from snapforge.kit import clock
 from snapforge.providers import base, registry
-from snapforge.providers.base import Drawn, ProviderError, Wish
+from snapforge.providers.base import Drawn, PictureRequest, ProviderError
 
 RESERVE_SECONDS = 30.0
 """Kept back from the function's time, to write and tell how it ended."""
@@ -71,7 +71,7 @@ def _draw_one(work: ImageWork, name: str, offer: Served, until: float, unwanted:
         provider = registry.provider(name, secrets.read("providers"))
     except KeyError:
         raise base.misconfigured(name, "no key in the secret") from None
-    wish = Wish(
+    request = PictureRequest(
         model=offer.name,
         prompt=work.prompt,
         negative_prompt=work.negative_prompt if offer.negative_prompt else "",
@@ -82,7 +82,7 @@ def _draw_one(work: ImageWork, name: str, offer: Served, until: float, unwanted:
         guidance=None if work.guidance == model.guidance.default else work.guidance,
         seed=seed,
     )
-    return provider.draw(wish, until=until, unwanted=unwanted)
+    return provider.draw(request, until=until, unwanted=unwanted)
 
 
 def _without_prompt(said: str, work: ImageWork) -> str:
