@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
@@ -89,11 +90,15 @@ class TestUsable:
         assert told.photo.width == 960
         assert told.thumbnail is not None
         assert told.thumbnail.startswith("http://127.0.0.1:9/assets/")
+        left = int(parse_qs(urlsplit(told.thumbnail).query)["Expires"][0]) - clock.epoch(clock.now())
+        assert 3595 <= left <= 3600 + 15 * 60
 
     def test_the_content_decides_not_the_announced_type(self, aws: Aws, org_id: str) -> None:
         told = uploads.read_upload(org_id, customer.bring(aws, org_id, samples.encoded(samples.scene(), "HEIF")))
         assert told.photo is not None
         assert told.photo.media_type == "image/heic"
+        kept = aws.client("s3").head_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{told.id}")
+        assert kept["ContentType"] == "image/heic"
 
 
 @pytest.mark.part("AST-2")

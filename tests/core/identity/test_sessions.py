@@ -168,6 +168,24 @@ class TestAccess:
 class TestRefresh:
     """Rotation."""
 
+    def test_no_rotation_moves_the_end_of_ninety_days(self, aws: Aws, later: Later) -> None:
+        """Used every twenty days, a session ends ninety days after the login all the same."""
+        opened, day = people.verified().opened, 86_400
+        for days in (20, 40, 60, 80, 89.9):
+            later.pass_(days * day)
+            opened = refresh(opened)
+        later.pass_(90.1 * day)
+        with pytest.raises(SessionOver):
+            refresh(opened)
+
+    def test_an_idle_session_ends_after_thirty_days(self, aws: Aws, later: Later) -> None:
+        opened = people.verified().opened
+        later.pass_(29.9 * 86_400)
+        opened = refresh(opened)
+        later.pass_(60 * 86_400)
+        with pytest.raises(SessionOver):
+            refresh(opened)
+
     def test_it_rotates(self, aws: Aws) -> None:
         """A new token each time, in the same session."""
         somebody = people.verified()
@@ -386,6 +404,21 @@ class TestLogOut:
         assert standing is not None
         assert len(standing.ended) == 1
         assert standing.epoch == 1
+
+    @pytest.mark.parametrize("seconds", [61, 599])
+    def test_a_second_log_out_does_not_revive_the_first_ones_access_token(
+        self, aws: Aws, later: Later, seconds: int
+    ) -> None:
+        """An ended session is remembered for as long as its last access token could be used."""
+        first = people.verified()
+        second = people.log_in(first.email)
+        sessions.log_out(cookie_of(first.opened), OURS)
+        later.pass_(seconds)
+        sessions.log_out(cookie_of(second), OURS)
+        later.pass_(seconds + 6)
+        for opened in (first.opened, second):
+            with pytest.raises(Unauthenticated):
+                sessions.principal_of_session(opened.body.access_token)
 
     def test_too_many_at_once_end_all(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         """More logouts within minutes than anybody makes: the row stays small, all sessions end."""

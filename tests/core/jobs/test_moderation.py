@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from snapforge import observe
 from snapforge.jobs import errors, schemas
 from snapforge.jobs.domain import moderation
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
@@ -14,7 +15,9 @@ from snapforge.jobs.domain.moderation.rules import RULES
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.submission import previews, submit
 from snapforge.kit import ids
+from tests.core.jobs.captures import capture
 from tests.core.jobs.engine import Engine, exact, idempotency_key
+from tests.core.jobs.trained import VASE, order_lora
 from tests.support.providers import KEY, Served, serving
 
 STOPPED = {
@@ -180,6 +183,7 @@ class TestOrders:
     def test_a_refusal_names_the_category_holds_nothing_and_logs_no_prompt(
         self, engine: Engine, caplog: pytest.LogCaptureFixture
     ) -> None:
+        observe.logger()  # It sets its own level when it is made.
         caplog.set_level(logging.INFO, logger="snapforge")
         with pytest.raises(errors.PromptRefused) as refused:
             order(engine, "a naked child")
@@ -217,3 +221,25 @@ class TestOrders:
         with pytest.raises(errors.ModerationUnavailable) as refused:
             order(engine, "something subtle")
         assert refused.value.document()["retryable"]
+
+
+@pytest.mark.part("JOB-8", "JOB-9")
+class TestTrainings:
+    """What is written about a LoRA is drawn later: its name, its subject and every caption are judged."""
+
+    @pytest.mark.parametrize(
+        "words", [{"name": "naked child"}, {"subject": "naked child"}, {"captions": {"0003.jpg": "a naked child"}}]
+    )
+    def test_refused_words_anywhere_refuse_preview_and_order(self, engine: Engine, words: dict[str, Any]) -> None:
+        who = engine.customer()
+        asked = VASE | {"capture_id": capture(who, photos=12)} | words
+        with pytest.raises(errors.PromptRefused) as refused:
+            previews.preview_job(who, schemas.LoraPreview.model_validate(asked))
+        assert refused.value.document()["category"] == "sexual_minors"
+        with pytest.raises(errors.PromptRefused):
+            order_lora(who, **{**asked, "captions": asked.get("captions", {})})
+        exact(who, available=100)
+        assert queries.list_jobs(who, schemas.JobsQuery()).items == []
+
+    def test_the_same_order_in_other_words_is_taken(self, engine: Engine) -> None:
+        assert order_lora(engine.customer(2000), captions={"0003.jpg": "a vase"}).state == "queued"

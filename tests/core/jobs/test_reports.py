@@ -2,6 +2,7 @@
 
 import pytest
 
+from snapforge.aws import states
 from snapforge.jobs import schemas, store
 from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.service import queries
@@ -158,6 +159,17 @@ class TestSilentDeaths:
         engine.batch_event(batch_id)
         assert engine.heard(job) is None
 
-    def test_state_changes_of_other_batch_jobs_are_none_of_ours(self, engine: Engine) -> None:
-        engine.batch.jobs["other"] = {"jobId": "other", "jobName": "nightly-report", "status": "FAILED"}
+    @pytest.mark.parametrize("name", ["nightly-report", "", "job_01JD8Z4Q0V4S2M7N5K3T9W6X1Y-1-1"])
+    def test_state_changes_of_other_batch_jobs_are_none_of_ours(
+        self, engine: Engine, made: Made, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """Nothing is written, and no workflow is answered."""
+        who, job = made
+        engine.working(who, job)
+        before = engine.row(who, job).attribute_values
+        answered: list[str] = []
+        monkeypatch.setattr(states, "answer", lambda token, output: answered.append(token))
+        engine.batch.jobs["other"] = {"jobId": "other", "jobName": name, "status": "FAILED"}
         engine.batch_event("other")
+        assert answered == []
+        assert engine.row(who, job).attribute_values == before

@@ -242,10 +242,10 @@ class TestReplicatesPredictions:
         served.polls = 10_000
         unwanted = threading.Event()
         threading.Timer(0.2, unwanted.set).start()
-        begun = time.monotonic()
         with pytest.raises(ProviderError) as caught:
             draw(served, "replicate", unwanted=unwanted)
-        assert time.monotonic() - begun < 5
+        # It would have gone on asking ten thousand times.
+        assert len(served.paths()) < 100
         assert (caught.value.category, caught.value.charged) == (FailureCategory.canceled, True)
         assert served.paths()[-1] == "POST /replicate/predictions/pred0/cancel"
 
