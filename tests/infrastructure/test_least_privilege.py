@@ -137,11 +137,15 @@ class TestFunctions:
 
     def test_only_uploads_are_presigned_and_only_below_incoming(self) -> None:
         """A presigned address can do what its signer can."""
-        for function in functions():
-            for statement in policies.of_function(function):
-                for resource in statement.resources:
-                    if "-uploads-" in resource and "s3:PutObject" in statement.actions and function.routes:
-                        assert resource.endswith("/incoming/*")
+        signed = {
+            resource
+            for function in functions()
+            if function.routes
+            for statement in policies.of_function(function)
+            if "s3:PutObject" in statement.actions
+            for resource in statement.resources
+        }
+        assert signed == {"arn:aws:s3:::snapforge-dev-uploads-000000000000/incoming/*"}
 
     def test_strangers_pictures_are_opened_without_rights_on_money_or_people(self) -> None:
         """What decodes pictures reaches neither identity nor billing nor any secret."""
@@ -159,6 +163,51 @@ class TestFunctions:
         preflight = next(f for f in functions() if f.file.stem == "preflight_capture")
         objects = {r for s in policies.of_function(preflight) for r in s.resources if ":s3:::" in r}
         assert [r.partition(":s3:::")[2] for r in objects] == ["snapforge-dev-assets-000000000000/photos/*"]
+
+
+OBJECTS: dict[str, dict[str, set[str]]] = {
+    "assets/complete_upload": {"PutObject": {"uploads/incoming/*"}},
+    "assets/make_variants": {"GetObject": {"assets/assets/*"}, "PutObject": {"assets/assets/*"}},
+    "assets/on_upload_arrived": {
+        "DeleteObject": {"assets/photos/*", "uploads/incoming/*", "uploads/originals/*"},
+        "GetObject": {"uploads/incoming/*"},
+        "PutObject": {"assets/assets/*", "assets/photos/*", "uploads/originals/*"},
+    },
+    "assets/presign_upload": {"PutObject": {"uploads/incoming/*"}},
+    "assets/sweep_uploads": {"AbortMultipartUpload": {"uploads/incoming/*"}},
+    "jobs/classify_failure": {"GetObject": {"assets/runs/*"}, "PutObject": {"assets/runs/*"}},
+    "jobs/dispatch_job": {"GetObject": {"assets/runs/*"}, "PutObject": {"assets/runs/*"}},
+    "jobs/draw_with_provider": {"GetObject": {"assets/runs/*"}, "PutObject": {"assets/runs/*"}},
+    "jobs/on_batch_state": {"GetObject": {"assets/runs/*"}},
+    "jobs/on_dead_ticket": {"GetObject": {"assets/runs/*"}},
+    "jobs/on_report": {"GetObject": {"assets/runs/*"}},
+    "jobs/preflight_capture": {"GetObject": {"assets/photos/*"}},
+    "jobs/publish_jobs_outbox": {"PutObject": {"assets/runs/*"}},
+    "jobs/settle_job": {"GetObject": {"assets/runs/*"}, "PutObject": {"assets/assets/*", "assets/loras/*"}},
+    "jobs/sweep_jobs": {
+        "GetObject": {"assets/runs/*"},
+        "PutObject": {"assets/assets/*", "assets/loras/*", "assets/runs/*"},
+    },
+    "loras/delete_lora": {"DeleteObjectVersion": {"assets/loras/*", "assets/runs/*"}, "ListBucketVersions": {"assets"}},
+    "loras/purge_loras": {"DeleteObjectVersion": {"assets/loras/*", "assets/runs/*"}, "ListBucketVersions": {"assets"}},
+}
+"""Function → action → bucket and keys: all that functions do to objects. A wider key here is a decision."""
+
+
+class TestObjects:
+    def test_each_function_reaches_these_keys_and_no_others(self) -> None:
+        """Nobody may read, write or remove outside of what its work is."""
+        reached: dict[str, dict[str, set[str]]] = {}
+        for function in functions():
+            for statement in policies.of_function(function):
+                for action in statement.actions:
+                    if action.startswith("s3:") and action != "s3:ListBucket":
+                        keys = {
+                            r.partition(":s3:::snapforge-dev-")[2].replace("-000000000000", "")
+                            for r in statement.resources
+                        }
+                        reached.setdefault(function.place, {}).setdefault(action[3:], set()).update(keys)
+        assert reached == OBJECTS
 
 
 class TestLedger:
