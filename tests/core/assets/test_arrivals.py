@@ -15,9 +15,9 @@ from PIL import Image
 from snapforge.assets import errors, schemas
 from snapforge.assets.domain import CaptureState, UploadState
 from snapforge.assets.service import arrivals, captures, uploads
-from snapforge.assets.store import ContentRow, UploadRow, org_pk
+from snapforge.assets.store import ContentRow, UploadRow
 from snapforge.aws import s3, tables
-from snapforge.aws.tables import Transaction
+from snapforge.aws.tables import Transaction, org_pk
 from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
 from tests.support.aws import Aws

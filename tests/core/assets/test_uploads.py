@@ -12,7 +12,8 @@ import pytest
 from snapforge.assets import domain, errors, schemas
 from snapforge.assets.domain import Announced, UploadState
 from snapforge.assets.service import captures, uploads
-from snapforge.assets.store import CaptureRow, UploadRow, org_pk
+from snapforge.assets.store import CaptureRow, UploadRow
+from snapforge.aws.tables import org_pk
 from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
 from tests.support.aws import Aws
@@ -33,7 +34,7 @@ def counts(org_id: str, capture_id: str) -> tuple[int, int, int, int]:
 
 def late(row: UploadRow) -> None:
     """As if this upload had been announced long ago."""
-    before = clock.rfc3339(clock.now() - timedelta(days=1))
+    before = clock.now() - timedelta(days=1)
     UploadRow(row.pk, row.sk).update(actions=[UploadRow.unsent_at.set(before), UploadRow.expires_at.set(before)])
 
 

@@ -38,7 +38,7 @@ def capture(who: Principal, *, photos: int = 24, pending: int = 0, refused: int 
         id=capture_id,
         org_id=who.org_id,
         name="kingfisher",
-        created_at=clock.rfc3339(clock.now()),
+        created_at=clock.now(),
         version=photos + 1,
         expected=photos + pending + refused,
         pending=pending,

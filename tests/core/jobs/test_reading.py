@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from snapforge.aws import tables
+from snapforge.aws.tables import org_pk
 from snapforge.jobs import schemas, store
 from snapforge.jobs.domain.lifecycle import JobState
 from snapforge.jobs.service import queries
@@ -94,4 +95,4 @@ class TestReading:
         job = engine.order(who)
         engine.working(who, job)
         settlement.cancel_job(who, job.id)
-        assert tables.find(store.ProgressRow, store.org_pk(who.org_id), store.progress_sk(job.id)) is None
+        assert tables.find(store.ProgressRow, org_pk(who.org_id), store.progress_sk(job.id)) is None

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from snapforge.kit.schema import Moment, Schema
+from snapforge.kit.schema import Schema, Timestamp
 
 State = Literal["ok", "failed"]
 
@@ -15,7 +15,7 @@ class Health(Schema):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "at": "2026-11-21T02:20:00.000000Z"}]})
 
     status: State
-    at: Moment
+    at: Timestamp
 
 
 class DeepHealth(Health):

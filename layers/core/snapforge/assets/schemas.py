@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from snapforge.assets.domain import CaptureState, Lens, PhotoWarning, UploadState
 from snapforge.kit.ids import CaptureId, JobId
-from snapforge.kit.schema import Moment, Schema
+from snapforge.kit.schema import Schema, Timestamp
 
 
 def _printable(name: str) -> str:
@@ -62,7 +62,7 @@ class UploadTicket(Schema):
 
     id: str
     name: str
-    expires_at: Moment
+    expires_at: Timestamp
     post: PresignedPost | None = None
     parts: list[PresignedPart] | None = None
 
@@ -120,8 +120,8 @@ class Upload(Schema):
     bytes: int
     media_type: str
     state: UploadState
-    created_at: Moment
-    expires_at: Moment
+    created_at: Timestamp
+    expires_at: Timestamp
     refused: Refused | None = None
     duplicate_of: str | None = None
     photo: PhotoFacts | None = None
@@ -156,7 +156,7 @@ class Capture(Schema):
     id: str
     name: str
     state: CaptureState
-    created_at: Moment
+    created_at: Timestamp
     counts: CaptureCounts
     photos: list[CapturePhoto]
 
@@ -188,10 +188,10 @@ class Asset(Schema):
     kind: str
     role: str
     name: str
-    created_at: Moment
+    created_at: Timestamp
     sha256: str
     original: Link
     variants: list[Link]
     """Smaller forms of a picture; they follow within seconds."""
-    links_expire_at: Moment
+    links_expire_at: Timestamp
     parameters: dict[str, Any]

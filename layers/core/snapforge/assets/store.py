@@ -14,10 +14,11 @@ Access patterns                                   key
 their own in it.
 """
 
-from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from snapforge.aws import outbox
+from snapforge.aws.attributes import IntegerAttribute, TimestampAttribute
 from snapforge.aws.tables import Row
 
 SHARDS = 4
@@ -31,7 +32,7 @@ class WaitingIndex(GlobalSecondaryIndex["UploadRow"]):  # type: ignore[no-untype
         projection = KeysOnlyProjection()
 
     unsent = UnicodeAttribute(hash_key=True)
-    unsent_at = UnicodeAttribute(range_key=True)
+    unsent_at = TimestampAttribute(range_key=True)
 
 
 class AssetsRow(Row):
@@ -50,16 +51,16 @@ class UploadRow(AssetsRow, discriminator="Upload"):
     id = UnicodeAttribute()
     capture_id = UnicodeAttribute(null=True)
     name = UnicodeAttribute()
-    bytes = NumberAttribute()
+    bytes = IntegerAttribute()
     media_type = UnicodeAttribute()
     sha256 = UnicodeAttribute(null=True)
     key = UnicodeAttribute()
     multipart_id = UnicodeAttribute(null=True)
     state = UnicodeAttribute()
-    created_at = UnicodeAttribute()
-    expires_at = UnicodeAttribute()
+    created_at = TimestampAttribute()
+    expires_at = TimestampAttribute()
     unsent = UnicodeAttribute(null=True)
-    unsent_at = UnicodeAttribute(null=True)
+    unsent_at = TimestampAttribute(null=True)
     by_waiting = WaitingIndex()
 
 
@@ -72,12 +73,12 @@ class CaptureRow(AssetsRow, discriminator="Capture"):
     id = UnicodeAttribute()
     org_id = UnicodeAttribute()
     name = UnicodeAttribute()
-    created_at = UnicodeAttribute()
-    version = NumberAttribute()
-    expected = NumberAttribute()
-    pending = NumberAttribute()
-    usable = NumberAttribute()
-    refused = NumberAttribute()
+    created_at = TimestampAttribute()
+    version = IntegerAttribute()
+    expected = IntegerAttribute()
+    pending = IntegerAttribute()
+    usable = IntegerAttribute()
+    refused = IntegerAttribute()
 
 
 class PhotoRow(AssetsRow, discriminator="Photo"):
@@ -116,13 +117,13 @@ class AssetRow(AssetsRow, discriminator="Asset"):
     name = UnicodeAttribute()
     key = UnicodeAttribute()
     media_type = UnicodeAttribute()
-    bytes = NumberAttribute()
+    bytes = IntegerAttribute()
     sha256 = UnicodeAttribute()
-    width = NumberAttribute(null=True)
-    height = NumberAttribute(null=True)
+    width = IntegerAttribute(null=True)
+    height = IntegerAttribute(null=True)
     parameters = UnicodeAttribute()
     variants = UnicodeAttribute(null=True)
-    created_at = UnicodeAttribute()
+    created_at = TimestampAttribute()
 
 
 class Outbox(outbox.OutboxRow, discriminator="Outbox"):
@@ -132,10 +133,6 @@ class Outbox(outbox.OutboxRow, discriminator="Outbox"):
 
     class Meta:
         context = "assets"
-
-
-def org_pk(org_id: str) -> str:
-    return f"org#{org_id}"
 
 
 def photo_pk(capture_id: str | None, upload_id: str) -> str:

@@ -4,7 +4,6 @@ from snapforge.assets import schemas
 from snapforge.assets.domain import Asset, AssetLinks, Capture, Facts, UploadState, Variant
 from snapforge.assets.refusals import Refusal
 from snapforge.assets.store import PhotoRow, UploadRow
-from snapforge.kit import clock
 
 
 def capture(found: Capture) -> schemas.Capture:
@@ -50,11 +49,11 @@ def upload(row: UploadRow, photo: PhotoRow | None, thumbnail: str | None = None)
         id=row.id,
         capture_id=row.capture_id,
         name=row.name,
-        bytes=int(row.bytes),
+        bytes=row.bytes,
         media_type=row.media_type,
         state=UploadState(row.state),
-        created_at=clock.parse(row.created_at),
-        expires_at=clock.parse(row.expires_at),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
         refused=refusal(Refusal(photo.code, photo.reason, photo.fix)) if photo and photo.code else None,
         duplicate_of=photo.duplicate_of if photo else None,
         photo=facts(Facts.model_validate_json(known)) if known else None,

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 from pynamodb.attributes import Attribute
-from pynamodb.constants import STRING
+from pynamodb.constants import NUMBER, STRING
 
 from snapforge.kit import clock
 
@@ -34,8 +34,8 @@ class Typed(Attribute[T], Generic[T]):
         return self._adapter.validate_json(value)
 
 
-class Moment(Attribute[datetime]):
-    """An aware moment, as RFC 3339 text that sorts as times do."""
+class TimestampAttribute(Attribute[datetime]):
+    """An aware instant, as RFC 3339 text that sorts as times do. The one way in which rows keep instants."""
 
     attr_type = STRING
 
@@ -44,3 +44,17 @@ class Moment(Attribute[datetime]):
 
     def deserialize(self, value: str) -> datetime:
         return clock.parse(value)
+
+
+class IntegerAttribute(Attribute[int]):
+    """A whole number, read as one: PynamoDB's own attribute reads whatever JSON makes of it."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: int) -> str:
+        if type(value) is not int:
+            raise TypeError(f"{self.attr_name} is a whole number, not {value!r}")
+        return str(value)
+
+    def deserialize(self, value: str) -> int:
+        return int(value)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from snapforge.aws import tables
+from snapforge.aws.attributes import IntegerAttribute, TimestampAttribute
 from snapforge.kit import clock
 from snapforge.kit.errors import Problem
 
@@ -44,10 +45,10 @@ class IdempotencyRow(tables.Row):
     """The answer that was given. A context subclasses it with its own `Meta.context` and `cls`."""
 
     fingerprint = UnicodeAttribute()
-    status = NumberAttribute()
+    status = IntegerAttribute()
     body = UnicodeAttribute()
     headers = UnicodeAttribute()
-    expires_at = NumberAttribute()
+    expires_at = TimestampAttribute()
 
 
 class Replay(Exception):
@@ -78,7 +79,7 @@ def put(
 
     A record past its 24 h does not count, whether DynamoDB has deleted it yet or not.
     """
-    now = clock.epoch(clock.now())
+    now = clock.now()
 
     def failed(old: dict[str, Any] | None) -> Exception:
         if old is None or old["fingerprint"]["S"] != key.fingerprint:
@@ -93,8 +94,8 @@ def put(
             status=status,
             body=body,
             headers=json.dumps(headers),
-            expires_at=now + int(KEPT.total_seconds()),
-            ttl=now + int(KEPT.total_seconds()),
+            expires_at=now + KEPT,
+            ttl=clock.epoch(now + KEPT),
         ),
         row.pk.does_not_exist() | (row.expires_at < now),
         failed=failed,
@@ -107,8 +108,8 @@ def recall(row: type[IdempotencyRow], key: IdempotencyKey) -> None:
     For work that was refused before its transaction: what refuses it now may be what the first request did.
     """
     found = tables.find(row, key.pk, "idem")
-    if found is None or found.expires_at < clock.epoch(clock.now()):
+    if found is None or found.expires_at < clock.now():
         return
     if found.fingerprint != key.fingerprint:
         raise KeyReused()
-    raise Replay(int(found.status), found.body, json.loads(found.headers))
+    raise Replay(found.status, found.body, json.loads(found.headers))

@@ -13,6 +13,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from snapforge.aws import settings, tables
+from snapforge.aws.attributes import TimestampAttribute
 from snapforge.kit import clock
 from snapforge.kit.events import Event
 
@@ -31,7 +32,7 @@ class UnsentIndex(GlobalSecondaryIndex["OutboxRow"]):  # type: ignore[no-untyped
         projection = KeysOnlyProjection()
 
     unsent = UnicodeAttribute(hash_key=True)
-    unsent_at = UnicodeAttribute(range_key=True)
+    unsent_at = TimestampAttribute(range_key=True)
 
 
 class OutboxRow(tables.Row):
@@ -39,7 +40,7 @@ class OutboxRow(tables.Row):
 
     event = UnicodeAttribute()
     unsent = UnicodeAttribute(null=True)
-    unsent_at = UnicodeAttribute(null=True)
+    unsent_at = TimestampAttribute(null=True)
     by_unsent = UnsentIndex()
 
 
@@ -51,7 +52,7 @@ def put(tx: tables.Transaction, row: type[OutboxRow], event: Event) -> None:
             sk="outbox",
             event=event.model_dump_json(),
             unsent=f"unsent#{_shard(event.id)}",
-            unsent_at=clock.rfc3339(event.at),
+            unsent_at=event.at,
             ttl=clock.epoch(event.at + KEPT),
         ),
         failed=lambda _: RuntimeError(f"event {event.id} exists already"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import TransactWriteError
@@ -15,12 +15,13 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from snapforge.aws import settings
+from snapforge.aws.attributes import IntegerAttribute
 from snapforge.aws.clients import make
 from snapforge.kit.errors import Unavailable
 
 Item = dict[str, Any]
 """An item in DynamoDB's own typed form, `{"pk": {"S": …}}`."""
-Failure = Callable[[Item | None], Exception]
+ErrorFactory = Callable[[Item | None], Exception]
 """Makes the error of a failed condition from the item that stood in the way (None: there was none)."""
 
 ATTEMPTS = 8
@@ -38,7 +39,7 @@ class Row(Model):
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
-    ttl = NumberAttribute(null=True)
+    ttl = IntegerAttribute(null=True)
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
@@ -62,6 +63,11 @@ def connection() -> Connection:
 R = TypeVar("R", bound=Row)
 
 
+def org_pk(org_id: str) -> str:
+    """The partition of what belongs to an org, in every table."""
+    return f"org#{org_id}"
+
+
 def find(row: type[R], pk: str, sk: str, *, consistent: bool = True) -> R | None:
     """The row at a key, or None. One GetItem."""
     try:
@@ -70,7 +76,7 @@ def find(row: type[R], pk: str, sk: str, *, consistent: bool = True) -> R | None
         return None
 
 
-def update(row: R, actions: Sequence[Action], condition: Condition, *, failed: Failure) -> R:
+def update(row: R, actions: Sequence[Action], condition: Condition, *, failed: ErrorFactory) -> R:
     """Change the row at `row`'s key where `condition` holds, and return all of it as it is then. One UpdateItem.
 
     `failed` makes the error from the item that stood in the way, as in Transaction.
@@ -116,9 +122,9 @@ class Transaction:
     """
 
     def __init__(self) -> None:
-        self._parts: list[tuple[str, Item, Failure]] = []
+        self._parts: list[tuple[str, Item, ErrorFactory]] = []
 
-    def put(self, row: Row, condition: Condition | None = None, *, failed: Failure) -> None:
+    def put(self, row: Row, condition: Condition | None = None, *, failed: ErrorFactory) -> None:
         """Write `row`, replacing what lies at its key unless `condition` forbids it."""
         # By hand: PynamoDB's own way takes the item apart and puts it together again, a tenth of what a job costs.
         arguments: Item = {"TableName": row._get_connection().table_name, "Item": row.serialize(null_check=True)}
@@ -133,12 +139,19 @@ class Transaction:
                 arguments["ExpressionAttributeValues"] = values
         self._add("Put", arguments, failed)
 
-    def put_new(self, row: Row, *, failed: Failure) -> None:
+    def put_changed(self, row: Row) -> None:
+        """Write a row that was read and changed; Stale at commit when its `version` is no longer the one read."""
+        versioned = cast(Any, row)
+        before = versioned.version
+        versioned.version = before + 1
+        self.put(row, type(versioned).version == before, failed=lambda _: Stale())
+
+    def put_new(self, row: Row, *, failed: ErrorFactory) -> None:
         """Write `row` where nothing lies yet."""
         self.put(row, type(row).pk.does_not_exist(), failed=failed)
 
     def update(
-        self, row: Row, actions: Sequence[Action], condition: Condition | None = None, *, failed: Failure
+        self, row: Row, actions: Sequence[Action], condition: Condition | None = None, *, failed: ErrorFactory
     ) -> None:
         """Change attributes of the row at `row`'s key; give a condition that it exists, or it is made."""
         self._add(
@@ -149,17 +162,17 @@ class Transaction:
             failed,
         )
 
-    def delete(self, row: Row, condition: Condition | None = None, *, failed: Failure) -> None:
+    def delete(self, row: Row, condition: Condition | None = None, *, failed: ErrorFactory) -> None:
         """Remove the row at `row`'s key."""
         self._add("Delete", row.get_delete_kwargs_from_instance(condition=condition), failed)
 
-    def check(self, row: type[Row], pk: str, sk: str, condition: Condition, *, failed: Failure) -> None:
+    def check(self, row: type[Row], pk: str, sk: str, condition: Condition, *, failed: ErrorFactory) -> None:
         """Let the whole fail unless `condition` holds at a key that is not written."""
         arguments: Item = row.get_operation_kwargs_from_class(pk, range_key=sk, condition=condition)
         arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         self._add("ConditionCheck", arguments, failed)
 
-    def _add(self, operation: str, arguments: Item, failed: Failure) -> None:
+    def _add(self, operation: str, arguments: Item, failed: ErrorFactory) -> None:
         if len(self._parts) == MAX_ITEMS:
             raise ValueError(f"a transaction holds at most {MAX_ITEMS} items")
         self._parts.append((operation, arguments, failed))

@@ -6,7 +6,7 @@ from pydantic import Field, StrictInt
 
 from snapforge.billing.domain import GrantKind, JournalKind
 from snapforge.kit.ids import OrgId
-from snapforge.kit.schema import Moment, Schema
+from snapforge.kit.schema import Schema, Timestamp
 
 
 class GrantView(Schema):
@@ -14,7 +14,7 @@ class GrantView(Schema):
 
     kind: GrantKind
     remaining: int
-    expires_at: Moment | None = None
+    expires_at: Timestamp | None = None
 
 
 class BalanceView(Schema):
@@ -40,7 +40,7 @@ class JournalView(Schema):
     """One line of the statement, with what it changed. The legs sum to 0."""
 
     id: str
-    at: Moment
+    at: Timestamp
     kind: JournalKind
     memo: str
     change_available: int
@@ -64,7 +64,7 @@ class GrantCommand(Schema):
     credits: StrictInt = Field(ge=1, le=10_000_000)
     reason: str = Field(min_length=3, max_length=200)
     key: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
-    expires_at: Moment | None = None
+    expires_at: Timestamp | None = None
 
 
 class GrantAnswer(Schema):

@@ -22,16 +22,15 @@ from pynamodb.attributes import (
     DiscriminatorAttribute,
     ListAttribute,
     MapAttribute,
-    NumberAttribute,
     UnicodeAttribute,
 )
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
+from snapforge.aws.attributes import IntegerAttribute, TimestampAttribute
 from snapforge.aws.outbox import OutboxRow
-from snapforge.aws.tables import Row, Stale, Transaction, find
+from snapforge.aws.tables import Row, Stale, Transaction, find, org_pk
 from snapforge.billing import errors
 from snapforge.billing.domain import Account, Grant, GrantKind, Hold, HoldState, Journal, JournalKind, Leg
-from snapforge.kit import clock
 
 DUE_SHARDS = 4
 _HOLD = "hold#"
@@ -42,16 +41,16 @@ class GrantMap(MapAttribute[str, Any]):
 
     id = UnicodeAttribute()
     kind = UnicodeAttribute()
-    priority = NumberAttribute()
-    expires_at = UnicodeAttribute(null=True)
-    remaining = NumberAttribute()
+    priority = IntegerAttribute()
+    expires_at = TimestampAttribute(null=True)
+    remaining = IntegerAttribute()
 
 
 class LegMap(MapAttribute[str, Any]):
     """A leg inside a journal."""
 
     account = UnicodeAttribute()
-    amount = NumberAttribute()
+    amount = IntegerAttribute()
 
 
 class DueIndex(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-call]
@@ -62,7 +61,7 @@ class DueIndex(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-c
         projection = KeysOnlyProjection()
 
     due_shard = UnicodeAttribute(hash_key=True)
-    due_at = UnicodeAttribute(range_key=True)
+    due_at = TimestampAttribute(range_key=True)
 
 
 class BillingRow(Row):
@@ -75,22 +74,22 @@ class BillingRow(Row):
 
 
 class AccountRow(BillingRow, discriminator="Account"):
-    available = NumberAttribute()
-    held = NumberAttribute()
-    debt = NumberAttribute()
+    available = IntegerAttribute()
+    held = IntegerAttribute()
+    debt = IntegerAttribute()
     grants: ListAttribute[GrantMap] = ListAttribute(of=GrantMap)
-    version = NumberAttribute()
+    version = IntegerAttribute()
     due_shard = UnicodeAttribute(null=True)
-    due_at = UnicodeAttribute(null=True)
+    due_at = TimestampAttribute(null=True)
     by_due = DueIndex()
 
 
 class HoldRow(BillingRow, discriminator="Hold"):
-    amount = NumberAttribute()
+    amount = IntegerAttribute()
     allocations: ListAttribute[GrantMap] = ListAttribute(of=GrantMap)
     state = UnicodeAttribute()
-    captured = NumberAttribute()
-    released = NumberAttribute()
+    captured = IntegerAttribute()
+    released = IntegerAttribute()
 
 
 class Outbox(OutboxRow, discriminator="Outbox"):
@@ -108,7 +107,7 @@ class SeqIndex(GlobalSecondaryIndex["JournalRow"]):  # type: ignore[no-untyped-c
         projection = AllProjection()
 
     pk = UnicodeAttribute(hash_key=True)
-    seq = NumberAttribute(range_key=True)
+    seq = IntegerAttribute(range_key=True)
 
 
 class LedgerRow(Row):
@@ -122,9 +121,9 @@ class LedgerRow(Row):
 
 class JournalRow(LedgerRow, discriminator="Journal"):
     id = UnicodeAttribute()
-    seq = NumberAttribute()
+    seq = IntegerAttribute()
     kind = UnicodeAttribute()
-    at = UnicodeAttribute()
+    at = TimestampAttribute()
     memo = UnicodeAttribute()
     legs: ListAttribute[LegMap] = ListAttribute(of=LegMap)
     fingerprint = UnicodeAttribute()
@@ -135,39 +134,39 @@ class JournalRow(LedgerRow, discriminator="Journal"):
 
 def account(org_id: str) -> Account | None:
     """The org's account as it stands, or None before its first journal. One GetItem, consistent."""
-    row = find(AccountRow, _pk(org_id), "account")
+    row = find(AccountRow, org_pk(org_id), "account")
     return None if row is None else _account(row, org_id)
 
 
 def hold(org_id: str, hold_id: str) -> Hold | None:
     """A hold, or None. One GetItem, consistent."""
-    row = find(HoldRow, _pk(org_id), _HOLD + hold_id)
+    row = find(HoldRow, org_pk(org_id), _HOLD + hold_id)
     return None if row is None else _hold(row, org_id)
 
 
 def holds(org_id: str) -> Iterator[Hold]:
     """Every hold the org ever had."""
-    for row in HoldRow.query(_pk(org_id), HoldRow.sk.startswith(_HOLD), consistent_read=True):
+    for row in HoldRow.query(org_pk(org_id), HoldRow.sk.startswith(_HOLD), consistent_read=True):
         yield _hold(row, org_id)
 
 
 def journals(org_id: str) -> Iterator[Journal]:
     """Every journal of the org, consistent, in no useful order."""
-    for row in JournalRow.query(_pk(org_id), consistent_read=True):
+    for row in JournalRow.query(org_pk(org_id), consistent_read=True):
         yield _journal(row)
 
 
 def newest_journals(org_id: str, *, before: int | None, limit: int) -> list[Journal]:
     """Up to `limit` journals with `seq` below `before`, newest first. One Query of the index."""
     older = None if before is None else JournalRow.seq < before
-    rows = JournalRow.by_seq.query(_pk(org_id), older, scan_index_forward=False, limit=limit)
+    rows = JournalRow.by_seq.query(org_pk(org_id), older, scan_index_forward=False, limit=limit)
     return [_journal(row) for row in rows]
 
 
 def due_orgs(now: datetime) -> Iterator[str]:
     """Orgs with something that expired by `now`. The index lags: look at the account itself."""
     for shard in range(DUE_SHARDS):
-        for row in AccountRow.by_due.query(_due_shard(shard), AccountRow.due_at <= clock.rfc3339(now)):
+        for row in AccountRow.by_due.query(_due_shard(shard), AccountRow.due_at <= now):
             yield row.pk.removeprefix("org#")
 
 
@@ -175,7 +174,7 @@ def put_account(tx: Transaction, new: Account, *, replacing: Account | None) -> 
     """Write an account; raises Stale at commit when it is no longer the one decided on."""
     due = new.due_at
     row = AccountRow(
-        pk=_pk(new.org_id),
+        pk=org_pk(new.org_id),
         sk="account",
         available=new.available,
         held=new.held,
@@ -183,7 +182,7 @@ def put_account(tx: Transaction, new: Account, *, replacing: Account | None) -> 
         grants=[_grant_map(grant) for grant in new.grants],
         version=new.version,
         due_shard=None if due is None else _due_shard(zlib.crc32(new.org_id.encode()) % DUE_SHARDS),
-        due_at=None if due is None else clock.rfc3339(due),
+        due_at=due,
     )
     as_read = AccountRow.pk.does_not_exist() if replacing is None else AccountRow.version == replacing.version
     tx.put(row, as_read, failed=lambda _: Stale())
@@ -208,12 +207,12 @@ def put_journal(tx: Transaction, new: Journal) -> None:
         return errors.AlreadyPosted(_journal(JournalRow.from_raw_data(old)))
 
     row = JournalRow(
-        pk=_pk(new.org_id),
+        pk=org_pk(new.org_id),
         sk=f"key#{new.key}",
         id=new.id,
         seq=new.seq,
         kind=new.kind.value,
-        at=clock.rfc3339(new.at),
+        at=new.at,
         memo=new.memo,
         legs=[_leg_map(leg) for leg in new.legs],
         fingerprint=new.fingerprint,
@@ -221,10 +220,6 @@ def put_journal(tx: Transaction, new: Journal) -> None:
         grant_id=new.grant_id,
     )
     tx.put_new(row, failed=failed)
-
-
-def _pk(org_id: str) -> str:
-    return f"org#{org_id}"
 
 
 def _due_shard(shard: int) -> str:
@@ -240,7 +235,7 @@ def _grant_map(grant: Grant) -> GrantMap:
         id=grant.id,
         kind=grant.kind.value,
         priority=grant.priority,
-        expires_at=None if grant.expires_at is None else clock.rfc3339(grant.expires_at),
+        expires_at=grant.expires_at,
         remaining=grant.remaining,
     )
 
@@ -249,26 +244,26 @@ def _grant(row: GrantMap) -> Grant:
     return Grant(
         id=row.id,
         kind=GrantKind(row.kind),
-        priority=int(row.priority),
-        expires_at=None if row.expires_at is None else clock.parse(row.expires_at),
-        remaining=int(row.remaining),
+        priority=row.priority,
+        expires_at=row.expires_at,
+        remaining=row.remaining,
     )
 
 
 def _account(row: AccountRow, org_id: str) -> Account:
     return Account(
         org_id=org_id,
-        available=int(row.available),
-        held=int(row.held),
-        debt=int(row.debt),
+        available=row.available,
+        held=row.held,
+        debt=row.debt,
         grants=tuple(_grant(grant) for grant in row.grants),
-        version=int(row.version),
+        version=row.version,
     )
 
 
 def _hold_row(hold: Hold) -> HoldRow:
     return HoldRow(
-        pk=_pk(hold.org_id),
+        pk=org_pk(hold.org_id),
         sk=_HOLD + hold.id,
         amount=hold.amount,
         allocations=[_grant_map(part) for part in hold.allocations],
@@ -282,11 +277,11 @@ def _hold(row: HoldRow, org_id: str) -> Hold:
     return Hold(
         id=row.sk.removeprefix(_HOLD),
         org_id=org_id,
-        amount=int(row.amount),
+        amount=row.amount,
         allocations=tuple(_grant(part) for part in row.allocations),
         state=HoldState(row.state),
-        captured=int(row.captured),
-        released=int(row.released),
+        captured=row.captured,
+        released=row.released,
     )
 
 
@@ -295,11 +290,11 @@ def _journal(row: JournalRow) -> Journal:
         id=row.id,
         org_id=row.pk.removeprefix("org#"),
         key=row.sk.removeprefix("key#"),
-        seq=int(row.seq),
+        seq=row.seq,
         kind=JournalKind(row.kind),
-        at=clock.parse(row.at),
+        at=row.at,
         memo=row.memo,
-        legs=tuple(Leg(leg.account, int(leg.amount)) for leg in row.legs),
+        legs=tuple(Leg(leg.account, leg.amount) for leg in row.legs),
         fingerprint=row.fingerprint,
         hold_id=row.hold_id,
         grant_id=row.grant_id,

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, field_validator
 from snapforge.identity import domain
 from snapforge.kit.ids import KeyId, OrgId, UserId
 from snapforge.kit.permissions import KEY_SCOPES, OrgRole, Permission
-from snapforge.kit.schema import Moment, Schema
+from snapforge.kit.schema import Schema, Timestamp
 
 Email = Annotated[
     str,
@@ -91,7 +91,7 @@ class Person(Schema):
     name: PersonName
     locale: Locale
     email_verified: bool
-    created_at: Moment
+    created_at: Timestamp
 
 
 class OrgSummary(Schema):
@@ -144,9 +144,9 @@ class ApiKey(Schema):
     )
     scopes: list[Permission]
     mode: Literal["live", "test"]
-    created_at: Moment
-    expires_at: Moment | None = None
-    last_used_at: Moment | None = None
+    created_at: Timestamp
+    expires_at: Timestamp | None = None
+    last_used_at: Timestamp | None = None
 
 
 class ApiKeyCreated(ApiKey):

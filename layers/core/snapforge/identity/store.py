@@ -19,13 +19,13 @@ from pynamodb.attributes import (
     Attribute,
     BooleanAttribute,
     DiscriminatorAttribute,
-    NumberAttribute,
     UnicodeAttribute,
-    UTCDateTimeAttribute,
 )
 from pynamodb.constants import LIST, MAP
 
 from snapforge.aws import outbox, tables
+from snapforge.aws.attributes import IntegerAttribute, TimestampAttribute
+from snapforge.aws.tables import org_pk
 from snapforge.identity import domain
 from snapforge.identity.errors import KeyNotFound
 from snapforge.kit.permissions import OrgRole
@@ -93,14 +93,14 @@ class User(IdentityRow, discriminator="User"):
     password_hash = UnicodeAttribute()
     org_id = UnicodeAttribute()
     """The personal org."""
-    created_at = UTCDateTimeAttribute()
-    verified_at = UTCDateTimeAttribute(null=True)
+    created_at = TimestampAttribute()
+    verified_at = TimestampAttribute(null=True)
 
 
 class Standing(IdentityRow, discriminator="Standing"):
     """What ends a user's tokens early; small, since every warm process reads it."""
 
-    epoch = NumberAttribute()
+    epoch = IntegerAttribute()
     ended = NumbersByName()
     verified = BooleanAttribute()
 
@@ -118,17 +118,17 @@ class Session(IdentityRow, discriminator="Session"):
     session_id = UnicodeAttribute()
     org_id = UnicodeAttribute()
     role = UnicodeAttribute()
-    epoch = NumberAttribute()
+    epoch = IntegerAttribute()
     """The user's at login; a later one ends the session."""
     family_hash = UnicodeAttribute()
     current_hash = UnicodeAttribute()
     previous_hash = UnicodeAttribute(null=True)
     seed = UnicodeAttribute(null=True)
     """From which the current token followed out of the previous one."""
-    created_at = UTCDateTimeAttribute()
-    rotated_at = UTCDateTimeAttribute()
-    expires_at = UTCDateTimeAttribute()
-    revoked_at = UTCDateTimeAttribute(null=True)
+    created_at = TimestampAttribute()
+    rotated_at = TimestampAttribute()
+    expires_at = TimestampAttribute()
+    revoked_at = TimestampAttribute(null=True)
     address = UnicodeAttribute()
     user_agent = UnicodeAttribute()
 
@@ -140,7 +140,7 @@ class Verification(IdentityRow, discriminator="Verification"):
     user_id = UnicodeAttribute()
     password_hash = UnicodeAttribute()
     name = UnicodeAttribute()
-    expires_at = UTCDateTimeAttribute()
+    expires_at = TimestampAttribute()
 
 
 class Org(IdentityRow, discriminator="Org"):
@@ -150,8 +150,8 @@ class Org(IdentityRow, discriminator="Org"):
     name = UnicodeAttribute()
     owner_id = UnicodeAttribute()
     personal = BooleanAttribute()
-    created_at = UTCDateTimeAttribute()
-    keys_version = NumberAttribute(default=0)
+    created_at = TimestampAttribute()
+    keys_version = IntegerAttribute(default=0)
     """Counts changes of the org's keys, so that two requests cannot both make the last allowed one."""
 
 
@@ -159,7 +159,7 @@ class OrgKey(IdentityRow, discriminator="OrgKey"):
     """Points from an org to one of its keys; gone when the key is revoked."""
 
     key_id = UnicodeAttribute()
-    expires_at = UTCDateTimeAttribute(null=True)
+    expires_at = TimestampAttribute(null=True)
 
 
 class ApiKey(IdentityRow, discriminator="ApiKey"):
@@ -174,10 +174,10 @@ class ApiKey(IdentityRow, discriminator="ApiKey"):
     """Joined by spaces."""
     test_mode = BooleanAttribute()
     created_by = UnicodeAttribute()
-    created_at = UTCDateTimeAttribute()
-    expires_at = UTCDateTimeAttribute(null=True)
-    revoked_at = UTCDateTimeAttribute(null=True)
-    last_used_at = UTCDateTimeAttribute(null=True)
+    created_at = TimestampAttribute()
+    expires_at = TimestampAttribute(null=True)
+    revoked_at = TimestampAttribute(null=True)
+    last_used_at = TimestampAttribute(null=True)
     taken = Numbers()
     """When (milliseconds) the last KEY_LIMIT.count requests came, oldest first: a ring that every request turns."""
 
@@ -185,7 +185,7 @@ class ApiKey(IdentityRow, discriminator="ApiKey"):
 class Counter(IdentityRow, discriminator="Counter"):
     """How often something was tried in a window."""
 
-    tries = NumberAttribute()
+    tries = IntegerAttribute()
 
 
 def user_pk(user_id: str) -> str:
@@ -211,7 +211,7 @@ def standing_of(user_id: str) -> domain.Standing | None:
 
 def as_standing(row: Standing) -> domain.Standing:
     """The plain value of a row."""
-    return domain.Standing(int(row.epoch), row.ended, row.verified)
+    return domain.Standing(row.epoch, row.ended, row.verified)
 
 
 def login_rows(user_id: str) -> tuple[User | None, Standing | None, Membership | None]:
@@ -233,7 +233,7 @@ def session_rows(user_id: str, session_id: str) -> tuple[Session | None, Standin
 
 def who(user_id: str | None, org_id: str) -> tuple[User | None, Org | None, Membership | None]:
     """A user, an org, and what the one is in the other, in one call."""
-    wanted = [(f"org#{org_id}", "org")]
+    wanted = [(org_pk(org_id), "org")]
     if user_id:
         wanted += [(user_pk(user_id), "profile"), (user_pk(user_id), f"member#{org_id}")]
     found = list(IdentityRow.batch_get(wanted, consistent_read=True))
@@ -277,7 +277,7 @@ def new_account(
         Standing(pk=user_pk(user_id), sk="epoch", epoch=1, ended={}, verified=False),
         Membership(pk=user_pk(user_id), sk=f"member#{org_id}", org_id=org_id, role=OrgRole.owner.value),
         Org(
-            pk=f"org#{org_id}",
+            pk=org_pk(org_id),
             sk="org",
             org_id=org_id,
             name=name,
@@ -301,12 +301,12 @@ def count(action: str, whom: str, now: datetime) -> int:
             Counter.ttl.set((window + 2) * limit.seconds),
         ]
     )
-    return int(row.tries)
+    return row.tries
 
 
 def keys_of(org_id: str) -> list[OrgKey]:
     """The org's keys that are not revoked, oldest first."""
-    return list(OrgKey.query(f"org#{org_id}", OrgKey.sk.startswith("key#"), consistent_read=True))
+    return list(OrgKey.query(org_pk(org_id), OrgKey.sk.startswith("key#"), consistent_read=True))
 
 
 def key_details(key_ids: Sequence[str]) -> dict[str, ApiKey]:

@@ -2,20 +2,20 @@
 
 from datetime import datetime
 
-from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
+from pynamodb.attributes import UnicodeSetAttribute
 
 from snapforge.aws import tables
-from snapforge.aws.attributes import Moment
+from snapforge.aws.attributes import IntegerAttribute, TimestampAttribute
 from snapforge.jobs.store import JobsRow
 
 
 class FleetRow(JobsRow, discriminator="Fleet"):
     """The keeper's last decision: written before workers are submitted, so that nobody decides the same again."""
 
-    version = NumberAttribute(default=0)
-    promised = NumberAttribute(default=0)
+    version = IntegerAttribute(default=0)
+    promised = IntegerAttribute(default=0)
     """Workers that were decided on then."""
-    promised_at = Moment(null=True)
+    promised_at = TimestampAttribute(null=True)
     batch_ids = UnicodeSetAttribute(null=True)
     """Those of them that were submitted."""
 

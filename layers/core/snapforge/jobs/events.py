@@ -22,7 +22,7 @@ ENDED = {"succeeded": SUCCEEDED, "failed": FAILED, "canceled": CANCELED}
 
 def started(job: "JobRow") -> Event:
     """A run is waiting for its workflow."""
-    run = int(job.run)
+    run = job.run
     return Event(
         type=SUBMITTED if run == 1 else RETRIED,
         org_id=job.org_id,
@@ -34,12 +34,12 @@ def ended(job: "JobRow") -> Event:
     """A run has ended: what a mail or a webhook needs at once. Keys are of the assets bucket."""
     data: dict[str, Any] = {
         "job_id": job.id,
-        "run": int(job.run),
-        "attempt": int(job.attempt),
+        "run": job.run,
+        "attempt": job.attempt,
         "kind": job.kind,
         "created_by": job.created_by,
-        "charged": int(job.charged or 0),
-        "released": int(job.credits - (job.charged or 0)),
+        "charged": job.charged or 0,
+        "released": job.credits - (job.charged or 0),
     }
     if job.parameters.kind == "lora":
         data["lora"] = {"id": job.parameters.lora_id, "name": job.parameters.name, "trigger": job.parameters.trigger}

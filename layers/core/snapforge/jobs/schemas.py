@@ -21,7 +21,7 @@ from snapforge.jobs.domain.requests import (
     SceneRequest,
 )
 from snapforge.kit import ids
-from snapforge.kit.schema import Moment, Schema
+from snapforge.kit.schema import Schema, Timestamp
 
 _IMAGE: JsonDict = {
     "kind": "image",
@@ -109,7 +109,7 @@ class Preview(Schema):
     money: Money | None = Field(default=None, description="At the list price of a credit.")
     predicted_seconds: int | None = Field(default=None, description="On a free machine.")
     quote: str | None = Field(default=None, description="Send it with `POST /v1/jobs` to hold this price.")
-    quote_expires_at: Moment | None = None
+    quote_expires_at: Timestamp | None = None
     photos_usable: int | None = None
     photos_refused: int | None = None
     predicted_registered: int | None = Field(
@@ -131,7 +131,7 @@ class Progress(Schema):
     percent: int = Field(ge=0, le=100)
     eta_seconds: int | None = Field(default=None, description="As of `at`; without `at`, of the work itself.")
     message: str = ""
-    at: Moment | None = None
+    at: Timestamp | None = None
     queue_position: int | None = Field(
         default=None,
         ge=1,
@@ -174,7 +174,7 @@ class ResultFile(Schema):
     height: int | None = None
     seed: int | None = None
     url: str
-    expires_at: Moment
+    expires_at: Timestamp
 
 
 class JobResults(Schema):
@@ -199,10 +199,10 @@ class JobSummary(Schema):
     progress: Progress
     price: Price
     predicted_seconds: int
-    created_at: Moment
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
-    deadline: Moment | None = Field(
+    created_at: Timestamp
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    deadline: Timestamp | None = Field(
         default=None, description="By then it has ended, one way or the other; moves when work begins or begins again."
     )
     parameters: KeptParameters

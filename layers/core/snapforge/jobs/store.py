@@ -28,7 +28,6 @@ from typing import Any, TypeVar, cast
 from pynamodb.attributes import (
     BooleanAttribute,
     DiscriminatorAttribute,
-    NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
@@ -37,8 +36,9 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
-from snapforge.aws import idempotency, outbox, tables
-from snapforge.aws.attributes import Moment, Typed
+from snapforge.aws import idempotency, lists, outbox, tables
+from snapforge.aws.attributes import IntegerAttribute, TimestampAttribute, Typed
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.preflight import Survey
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs.domain.deadlines import SHARDS
@@ -61,7 +61,7 @@ class DeadlineIndex(GlobalSecondaryIndex["JobRow"]):  # type: ignore[no-untyped-
         projection = AllProjection()
 
     deadline_shard = UnicodeAttribute(hash_key=True)
-    deadline_at = Moment(range_key=True)
+    deadline_at = TimestampAttribute(range_key=True)
 
 
 class PlaceIndex(GlobalSecondaryIndex["AttemptRow"]):  # type: ignore[no-untyped-call]
@@ -73,7 +73,7 @@ class PlaceIndex(GlobalSecondaryIndex["AttemptRow"]):  # type: ignore[no-untyped
         projection = IncludeProjection(["cls", "drawing_ms"])
 
     place = UnicodeAttribute(hash_key=True)
-    placed_at = Moment(range_key=True)
+    placed_at = TimestampAttribute(range_key=True)
 
 
 class JobsRow(tables.Row):
@@ -90,36 +90,36 @@ class JobRow(JobsRow, discriminator="Job"):
 
     id = UnicodeAttribute()
     org_id = UnicodeAttribute()
-    version = NumberAttribute()
+    version = IntegerAttribute()
     kind = UnicodeAttribute()
     parameters = Typed[KeptParameters](KeptParameters)
     created_by = UnicodeAttribute()
-    created_at = Moment()
+    created_at = TimestampAttribute()
 
     state = UnicodeAttribute()
-    run = NumberAttribute()
-    attempt = NumberAttribute()
+    run = IntegerAttribute()
+    attempt = IntegerAttribute()
     reduced = BooleanAttribute()
     failed = Typed[tuple[FailureCategory, ...]](tuple[FailureCategory, ...])
-    recovery = NumberAttribute()
+    recovery = IntegerAttribute()
 
     hold_id = UnicodeAttribute()
-    credits = NumberAttribute()
-    parts = NumberAttribute()
+    credits = IntegerAttribute()
+    parts = IntegerAttribute()
     quoted = BooleanAttribute()
-    predicted_seconds = NumberAttribute()
-    queued_at = Moment()
-    queued_since = Moment(null=True)
+    predicted_seconds = IntegerAttribute()
+    queued_at = TimestampAttribute()
+    queued_since = TimestampAttribute(null=True)
     """When the current attempt came into its queue of tickets; its position is counted from there."""
-    started_at = Moment(null=True)
-    ended_at = Moment(null=True)
-    deadline = Moment(null=True)
+    started_at = TimestampAttribute(null=True)
+    ended_at = TimestampAttribute(null=True)
+    deadline = TimestampAttribute(null=True)
     deadline_shard = UnicodeAttribute(null=True)
-    deadline_at = Moment(null=True)
+    deadline_at = TimestampAttribute(null=True)
     """When the sweeper looks: at the deadline at the latest. Absent once the job has ended."""
     spent = Typed[list[Spent]](list[Spent])
 
-    charged = NumberAttribute(null=True)
+    charged = IntegerAttribute(null=True)
     failure = Typed[Failure](Failure, null=True)
     results = Typed[Results](Results, null=True)
     receipt = Typed[Receipt](Receipt, null=True)
@@ -129,11 +129,11 @@ class JobRow(JobsRow, discriminator="Job"):
         """What decides about it."""
         return Lifecycle(
             state=JobState(self.state),
-            run=int(self.run),
-            attempt=int(self.attempt),
+            run=self.run,
+            attempt=self.attempt,
             reduced=self.reduced,
             failed=self.failed,
-            recovery=int(self.recovery),
+            recovery=self.recovery,
         )
 
     def apply(self, life: Lifecycle) -> None:
@@ -149,23 +149,23 @@ class JobRow(JobsRow, discriminator="Job"):
 class ProgressRow(JobsRow, discriminator="Progress"):
     """The latest progress of a run, while a worker is at it."""
 
-    run = NumberAttribute()
-    attempt = NumberAttribute()
-    percent = NumberAttribute()
-    floor = NumberAttribute()
+    run = IntegerAttribute()
+    attempt = IntegerAttribute()
+    percent = IntegerAttribute()
+    floor = IntegerAttribute()
     stage = UnicodeAttribute()
     message = UnicodeAttribute()
-    eta_seconds = NumberAttribute(null=True)
-    at = Moment()
+    eta_seconds = IntegerAttribute(null=True)
+    at = TimestampAttribute()
 
     def snapshot(self) -> ProgressSnapshot:
         """As the domain knows it."""
         return ProgressSnapshot(
-            attempt=int(self.attempt),
-            percent=int(self.percent),
-            floor=int(self.floor),
+            attempt=self.attempt,
+            percent=self.percent,
+            floor=self.floor,
             stage=self.stage,
-            eta_seconds=None if self.eta_seconds is None else int(self.eta_seconds),
+            eta_seconds=None if self.eta_seconds is None else self.eta_seconds,
             at=self.at,
         )
 
@@ -175,24 +175,24 @@ class AttemptRow(JobsRow, discriminator="Attempt"):
 
     org_id = UnicodeAttribute()
     job_id = UnicodeAttribute()
-    run = NumberAttribute()
-    attempt = NumberAttribute()
+    run = IntegerAttribute()
+    attempt = IntegerAttribute()
     task_token = UnicodeAttribute()
     batch_ids = UnicodeSetAttribute(null=True)
     """Batch's ids of it: more than one after a doubled dispatch; the one in claim.json works, the others leave."""
     route = UnicodeAttribute(null=True)
     """Who draws it, by `routing`; absent for what is a Batch job of its own."""
-    sent_at = Moment(null=True)
+    sent_at = TimestampAttribute(null=True)
     """When its ticket was on the queue."""
     owner = UnicodeAttribute(null=True)
     """Who holds the claim of a ticket: the warm worker's Batch id. It may work for others too."""
-    drawing_ms = NumberAttribute(null=True)
+    drawing_ms = IntegerAttribute(null=True)
     place = UnicodeAttribute(null=True)
-    placed_at = Moment(null=True)
+    placed_at = TimestampAttribute(null=True)
     """In the index `place` until it ends."""
-    dispatched_at = Moment()
-    started_at = Moment(null=True)
-    ended_at = Moment(null=True)
+    dispatched_at = TimestampAttribute()
+    started_at = TimestampAttribute(null=True)
+    ended_at = TimestampAttribute(null=True)
     outcome = Typed[Outcome](Outcome, null=True)
     by_place = PlaceIndex()
 
@@ -207,7 +207,7 @@ class PreviewRow(JobsRow, discriminator="Preview"):
 class PreflightRow(JobsRow, discriminator="Preflight"):
     """What a pre-flight saw of a capture at one version: `survey` once it is done, `failure` when it failed."""
 
-    asked_at = Moment()
+    asked_at = TimestampAttribute()
     survey = Typed[Survey](Survey, null=True)
     failure = UnicodeAttribute(null=True)
 
@@ -228,10 +228,6 @@ class Outbox(outbox.OutboxRow, discriminator="Outbox"):
 
     class Meta:
         context = "jobs"
-
-
-def org_pk(org_id: str) -> str:
-    return f"org#{org_id}"
 
 
 def job_sk(job_id: str) -> str:
@@ -287,17 +283,10 @@ def attempts_of(job_id: str, run: int) -> list[AttemptRow]:
     )
 
 
-def newest_first(org_id: str, before: str | None, page_size: int) -> Iterator[tuple[JobRow, ProgressRow | None]]:
-    """Jobs of an org with their progress, backwards from the sort key `before`. Reads pages as it is consumed."""
-    start = {"pk": {"S": org_pk(org_id)}, "sk": {"S": before}} if before else None
+def newest_first(org_id: str, cursor: str | None, page_size: int) -> Iterator[tuple[JobRow, ProgressRow | None]]:
+    """Jobs of an org with their progress, backwards from the cursor. Reads pages as it is consumed. InvalidCursor."""
     progress: ProgressRow | None = None
-    for row in JobsRow.query(
-        org_pk(org_id),
-        JobsRow.sk.startswith("job#"),
-        scan_index_forward=False,
-        last_evaluated_key=start,
-        page_size=page_size,
-    ):
+    for row in lists.newest_first(JobsRow, org_pk(org_id), prefix="job#", cursor=cursor, page_size=page_size):
         if isinstance(row, ProgressRow):
             progress = row
         elif isinstance(row, JobRow):
@@ -317,13 +306,6 @@ def in_place(place: str, until: datetime | None = None, *, limit: int) -> list[A
     """Attempts in a place, longest there first, at most `most`: keys, placed_at, drawing_ms. One Query of an index."""
     upto = AttemptRow.placed_at <= until if until else None
     return list(AttemptRow.by_place.query(place, upto, limit=limit))
-
-
-def put_changed(tx: tables.Transaction, job: JobRow) -> None:
-    """Add the changed job to `tx`; Stale at commit when it is no longer the one that was read."""
-    before = job.version
-    job.version = before + 1
-    tx.put(job, JobRow.version == before, failed=lambda _: tables.Stale())
 
 
 def unfinished(run: int, attempt: int) -> Condition:

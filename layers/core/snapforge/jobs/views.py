@@ -62,11 +62,11 @@ def _common(row: JobRow, progress: ProgressRow | None, now: datetime, place: Pla
         "id": row.id,
         "kind": row.parameters.kind,
         "state": state,
-        "run": int(row.run),
-        "attempt": int(row.attempt),
+        "run": row.run,
+        "attempt": row.attempt,
         "progress": _progress(row, state, progress, place),
         "price": _price(row),
-        "predicted_seconds": int(row.predicted_seconds),
+        "predicted_seconds": row.predicted_seconds,
         "created_at": row.created_at,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
@@ -109,7 +109,7 @@ def _progress(row: JobRow, state: JobState, progress: ProgressRow | None, place:
         if progress and at_work
         else ("queued" if state in {JobState.queued, JobState.running} else state.value)
     )
-    eta = progresses.eta_seconds(state, current if at_work else None, int(row.predicted_seconds), row.started_at)
+    eta = progresses.eta_seconds(state, current if at_work else None, row.predicted_seconds, row.started_at)
     return schemas.Progress(
         stage=stage,
         percent=progresses.percent(state, current),
@@ -121,10 +121,10 @@ def _progress(row: JobRow, state: JobState, progress: ProgressRow | None, place:
 
 
 def _price(row: JobRow) -> schemas.Price:
-    credits = int(row.credits)
+    credits = row.credits
     if row.charged is None:
         return schemas.Price(credits=credits, quoted=row.quoted, held=credits)
-    charged = int(row.charged)
+    charged = row.charged
     return schemas.Price(credits=credits, quoted=row.quoted, held=0, charged=charged, released=credits - charged)
 
 
@@ -138,7 +138,7 @@ def _failure(row: JobRow) -> schemas.JobFailure | None:
         message=failure.message,
         fix=failure.fix,
         retryable=failure.category not in _LASTING,
-        charged=int(row.charged or 0),
+        charged=row.charged or 0,
     )
 
 

@@ -15,5 +15,5 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True, str_strip_whitespace=False, defer_build=True)
 
 
-Moment = Annotated[datetime, PlainSerializer(clock.rfc3339, return_type=str, when_used="json")]
+Timestamp = Annotated[datetime, PlainSerializer(clock.rfc3339, return_type=str, when_used="json")]
 """An aware moment, on the wire as RFC 3339 `Z`."""

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from snapforge.kit import ids
-from snapforge.kit.schema import Moment, Schema
+from snapforge.kit.schema import Schema, Timestamp
 from snapforge.loras.domain import LoraState
 
 Name = Annotated[str, Field(min_length=1, max_length=80, examples=["Grandmother's blue vase"])]
@@ -17,8 +17,8 @@ class LoraVersion(Schema):
     version: int
     state: LoraState
     job_id: str
-    begun_at: Moment
-    ended_at: Moment | None = None
+    begun_at: Timestamp
+    ended_at: Timestamp | None = None
     rank: int | None = None
     steps: int | None = None
     photos_used: int | None = None
@@ -42,9 +42,11 @@ class Lora(Schema):
     state: LoraState
     version: int | None = Field(default=None, description="The newest finished one; an order may name an older one.")
     training_job_id: str | None = Field(default=None, description="The job that trains the next version now.")
-    created_at: Moment
-    deleted_at: Moment | None = None
-    restorable_until: Moment | None = Field(default=None, description="Of a deleted one: then its weights are removed.")
+    created_at: Timestamp
+    deleted_at: Timestamp | None = None
+    restorable_until: Timestamp | None = Field(
+        default=None, description="Of a deleted one: then its weights are removed."
+    )
 
 
 class LoraDetail(Lora):

@@ -6,18 +6,19 @@ Access patterns                                  key
   the versions of a LoRA                         pk lora#<lora>   sk version#<number>
   deleted LoRAs whose weights are to be removed  index `purge`: purge_shard, purge_at
 
-A LoRA's row is changed on the condition that its `revision` is the one that was read, or that what was decided on
+A LoRA's row is changed on the condition that its `version` is the one that was read, or that what was decided on
 still holds. `training` names the one job that may end a version.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from snapforge.aws import tables
-from snapforge.aws.attributes import Moment, Typed
+from snapforge.aws.attributes import IntegerAttribute, TimestampAttribute, Typed
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.results import LoraQuality
 from snapforge.loras.domain import Lora, Trained
 
@@ -33,7 +34,7 @@ class PurgeIndex(GlobalSecondaryIndex["LoraRow"]):  # type: ignore[no-untyped-ca
         projection = IncludeProjection(["cls"])
 
     purge_shard = UnicodeAttribute(hash_key=True)
-    purge_at = Moment(range_key=True)
+    purge_at = TimestampAttribute(range_key=True)
 
 
 class LorasRow(tables.Row):
@@ -50,19 +51,19 @@ class LoraRow(LorasRow, discriminator="Lora"):
 
     id = UnicodeAttribute()
     org_id = UnicodeAttribute()
-    revision = NumberAttribute()
+    version = IntegerAttribute()
     name = UnicodeAttribute()
     trigger = UnicodeAttribute()
     subject = UnicodeAttribute()
     model = UnicodeAttribute()
     created_by = UnicodeAttribute()
-    created_at = Moment()
-    versions = NumberAttribute()
+    created_at = TimestampAttribute()
+    versions = IntegerAttribute()
     training = UnicodeAttribute(null=True)
     current = Typed[Trained](Trained, null=True)
-    deleted_at = Moment(null=True)
+    deleted_at = TimestampAttribute(null=True)
     purge_shard = UnicodeAttribute(null=True)
-    purge_at = Moment(null=True)
+    purge_at = TimestampAttribute(null=True)
     by_purge = PurgeIndex()
 
     def lora(self) -> Lora:
@@ -74,7 +75,7 @@ class LoraRow(LorasRow, discriminator="Lora"):
             trigger=self.trigger,
             subject=self.subject,
             model=self.model,
-            versions=int(self.versions),
+            versions=self.versions,
             training=self.training,
             current=self.current,
             created_at=self.created_at,
@@ -86,20 +87,16 @@ class LoraRow(LorasRow, discriminator="Lora"):
 class VersionRow(LorasRow, discriminator="Version"):
     """One training of a LoRA. `trained` is there once it is finished."""
 
-    number = NumberAttribute()
+    number = IntegerAttribute()
     org_id = UnicodeAttribute()
     job_id = UnicodeAttribute()
     state = UnicodeAttribute()
-    begun_at = Moment()
-    ended_at = Moment(null=True)
+    begun_at = TimestampAttribute()
+    ended_at = TimestampAttribute(null=True)
     trained = Typed[Trained](Trained, null=True)
     quality = Typed[LoraQuality](LoraQuality, null=True)
     samples = UnicodeAttribute(null=True)
     """Key of the sample grid in the assets bucket."""
-
-
-def org_pk(org_id: str) -> str:
-    return f"org#{org_id}"
 
 
 def lora_sk(lora_id: str) -> str:
@@ -134,20 +131,13 @@ def versions_of(lora_id: str) -> list[VersionRow]:
 
 
 def due(now: datetime, limit: int) -> Iterator[tuple[str, str]]:
-    """Keys of deleted LoRAs whose time has come, at most `most`."""
+    """Keys of deleted LoRAs whose time has come, at most `limit`."""
     for row in LoraRow.by_purge.query(PURGE_SHARD, LoraRow.purge_at <= now, limit=limit):
         yield row.pk, row.sk
-
-
-def put_changed(tx: tables.Transaction, row: LoraRow) -> None:
-    """Add the changed LoRA to `tx`; Stale at commit when it is no longer the one that was read."""
-    before = row.revision
-    row.revision = before + 1
-    tx.put(row, LoraRow.revision == before, failed=lambda _: tables.Stale())
 
 
 def save_changed(row: LoraRow) -> None:
     """Write the changed LoRA by itself. Stale."""
     tx = tables.Transaction()
-    put_changed(tx, row)
+    tx.put_changed(row)
     tx.commit()

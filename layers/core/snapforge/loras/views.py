@@ -28,7 +28,7 @@ def version(row: VersionRow) -> schemas.LoraVersion:
     """One training."""
     quality = row.quality
     return schemas.LoraVersion(
-        version=int(row.number),
+        version=row.number,
         state=LoraState(row.state),
         job_id=row.job_id,
         begun_at=row.begun_at,

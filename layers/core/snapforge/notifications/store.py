@@ -5,9 +5,10 @@ Access patterns: the delivery of one event (pk `mail#<event id>`, sk `delivery`)
 
 from datetime import datetime, timedelta
 
-from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError
 
+from snapforge.aws.attributes import IntegerAttribute
 from snapforge.aws.tables import Row
 from snapforge.kit import clock
 from snapforge.notifications.domain import CLAIM_KEPT
@@ -29,7 +30,7 @@ class Delivery(NotificationsRow, discriminator="Delivery"):
 
     template = UnicodeAttribute()
     state = UnicodeAttribute()
-    claimed_until = NumberAttribute()
+    claimed_until = IntegerAttribute()
     message_id = UnicodeAttribute(null=True)
 
 

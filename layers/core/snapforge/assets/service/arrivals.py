@@ -13,10 +13,9 @@ from snapforge.assets import domain, refusals
 from snapforge.assets.domain import Facts, UploadState
 from snapforge.assets.refusals import Refusal
 from snapforge.assets.service.results import IMMUTABLE, asset_uri
-from snapforge.assets.store import CaptureRow, ContentRow, PhotoRow, UploadRow, org_pk, photo_pk
+from snapforge.assets.store import CaptureRow, ContentRow, PhotoRow, UploadRow, photo_pk
 from snapforge.aws import s3, settings, tables
-from snapforge.aws.tables import Item, Transaction
-from snapforge.kit import clock
+from snapforge.aws.tables import Item, Transaction, org_pk
 
 INCOMING = "incoming/"
 ORIGINALS = "originals/"
@@ -99,7 +98,7 @@ def _check_and_record(upload: UploadRow, arrival: Arrival) -> None:
 
 def _check(upload: UploadRow, arrival: Arrival) -> Checked:
     refusal = domain.refuse_arrived(
-        announced=int(upload.bytes), arrived=arrival.bytes, at=arrival.at, expires_at=clock.parse(upload.expires_at)
+        announced=upload.bytes, arrived=arrival.bytes, at=arrival.at, expires_at=upload.expires_at
     )
     if refusal is not None:
         return Checked(refusal=refusal)

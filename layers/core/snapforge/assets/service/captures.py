@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from snapforge.assets import domain, errors, schemas, views
 from snapforge.assets.domain import Capture, Facts, Photo, RefusedPhoto
 from snapforge.assets.refusals import Refusal
-from snapforge.assets.store import CaptureRow, PhotoRow, org_pk
+from snapforge.assets.store import CaptureRow, PhotoRow
 from snapforge.aws import settings, tables
+from snapforge.aws.tables import org_pk
 from snapforge.kit import clock, ids
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def create_capture(org_id: str, name: str) -> Capture:
         id=ids.new("capture"),
         org_id=org_id,
         name=name,
-        created_at=clock.rfc3339(clock.now()),
+        created_at=clock.now(),
         version=1,
         expected=0,
         pending=0,
@@ -74,10 +75,10 @@ def _capture(row: CaptureRow, photos: list[PhotoRow]) -> Capture:
         id=row.id,
         org_id=row.org_id,
         name=row.name,
-        created_at=clock.parse(row.created_at),
-        version=int(row.version),
-        expected=int(row.expected),
-        checked=int(row.usable + row.refused),
+        created_at=row.created_at,
+        version=row.version,
+        expected=row.expected,
+        checked=row.usable + row.refused,
         usable=domain.assess([_usable(photo) for photo in photos if photo.facts]),
         refused=tuple(_refused(photo) for photo in photos if photo.code),
     )

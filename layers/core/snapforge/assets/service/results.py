@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from snapforge.assets import domain, events
-from snapforge.assets.store import AssetRow, Outbox, org_pk
+from snapforge.assets.store import AssetRow, Outbox
 from snapforge.aws import outbox, s3, settings
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.results import ResultFile
 from snapforge.kit import clock
 
@@ -49,7 +50,7 @@ def register_results(
     Takes one part per file and one for the event. Ids follow from job, prefix and name, and what is there already stays
     as it is, so a second settle changes nothing. `parameters` is what made the result (JSON), the file's seed is added.
     """
-    now = clock.rfc3339(clock.now())
+    now = clock.now()
     made = []
     for file in files:
         asset_id = domain.asset_id(job_id, prefix_uri, file.name)

@@ -9,9 +9,9 @@ from snapforge.assets import domain, errors, schemas, views
 from snapforge.assets.domain import MAX_PHOTOS, Announced, UploadState
 from snapforge.assets.schemas import PresignedPart, PresignedPost, UploadTicket
 from snapforge.assets.service import captures, delivery
-from snapforge.assets.store import SHARDS, CaptureRow, PhotoRow, UploadRow, org_pk, photo_pk, waiting_partition
+from snapforge.assets.store import SHARDS, CaptureRow, PhotoRow, UploadRow, photo_pk, waiting_partition
 from snapforge.aws import presigned, settings, tables
-from snapforge.aws.tables import Transaction
+from snapforge.aws.tables import Transaction, org_pk
 from snapforge.kit import clock, ids
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def open_uploads(org_id: str, files: Sequence[Announced], capture_id: str | None
 
 
 def _room_for(count: int, capture: CaptureRow) -> None:
-    room = MAX_PHOTOS - int(capture.expected)
+    room = MAX_PHOTOS - capture.expected
     if count > room:
         raise errors.CaptureFull(f"There is room for {room} more photos, not for {count}.", room=room)
 
@@ -73,7 +73,7 @@ def _room_for(count: int, capture: CaptureRow) -> None:
 def _row(org_id: str, file: Announced, capture_id: str | None, now: datetime) -> UploadRow:
     upload_id = ids.new("upload")
     key = f"incoming/{org_id}/{upload_id}"
-    expires_at = clock.rfc3339(now + file.life)
+    expires_at = now + file.life
     multipart_id = (
         presigned.begin_parts(settings.get("UPLOADS_BUCKET"), key, file.media_type) if file.multipart else None
     )
@@ -90,7 +90,7 @@ def _row(org_id: str, file: Announced, capture_id: str | None, now: datetime) ->
         key=key,
         multipart_id=multipart_id,
         state=UploadState.waiting.value,
-        created_at=clock.rfc3339(now),
+        created_at=now,
         expires_at=expires_at,
         unsent=waiting_partition(upload_id),
         unsent_at=expires_at,
@@ -120,7 +120,7 @@ def _full(old: "Item | None") -> Exception:
 
 def _ticket(row: UploadRow, file: Announced) -> UploadTicket:
     bucket = settings.get("UPLOADS_BUCKET")
-    ticket = UploadTicket(id=row.id, name=row.name, expires_at=clock.parse(row.expires_at))
+    ticket = UploadTicket(id=row.id, name=row.name, expires_at=row.expires_at)
     if row.multipart_id is not None:
         ticket.parts = _parts(bucket, row)
     else:
@@ -132,7 +132,7 @@ def _ticket(row: UploadRow, file: Announced) -> UploadTicket:
 
 
 def _parts(bucket: str, row: UploadRow) -> list[PresignedPart]:
-    size, step = int(row.bytes), domain.PART_BYTES
+    size, step = row.bytes, domain.PART_BYTES
     return [
         PresignedPart(
             number=number,
@@ -154,8 +154,8 @@ def join_parts(org_id: str, upload_id: str, parts: Sequence[tuple[int, str]]) ->
         raise errors.UploadNotOpen()
     if row.state != UploadState.waiting:
         return row
-    if [number for number, _ in parts] != list(range(1, domain.part_count(int(row.bytes)) + 1)):
-        raise errors.PartsDoNotFit(f"Parts 1 to {domain.part_count(int(row.bytes))} are expected, in order.")
+    if [number for number, _ in parts] != list(range(1, domain.part_count(row.bytes) + 1)):
+        raise errors.PartsDoNotFit(f"Parts 1 to {domain.part_count(row.bytes)} are expected, in order.")
     try:
         # That S3 knows no such upload any more means that an earlier call has joined it: only the sweeper drops parts,
         # and it marks the row first.
@@ -182,7 +182,7 @@ def find_photo(upload: UploadRow) -> PhotoRow | None:
 
 def sweep_uploads() -> int:
     """Mark uploads that never came as expired and take them out of their captures' counts; returns how many."""
-    before = clock.rfc3339(clock.now() - domain.ARRIVAL_GRACE)
+    before = clock.now() - domain.ARRIVAL_GRACE
     swept = 0
     for shard in range(SHARDS):
         for key in UploadRow.by_waiting.query(f"unsent#upload#{shard}", UploadRow.unsent_at < before):

@@ -7,7 +7,7 @@ balance that changed meanwhile makes the commit raise `Stale`.
 from collections.abc import Callable
 from datetime import datetime
 
-from snapforge.aws import outbox
+from snapforge.aws import lists, outbox
 from snapforge.aws.tables import Transaction, retried
 from snapforge.billing import domain, errors, events, store
 from snapforge.billing.domain import Account, BrokenLedger, Grant, GrantKind, Journal, JournalDraft, Posting, Settled
@@ -15,7 +15,7 @@ from snapforge.billing.schemas import BalanceView, GrantView, JournalView, LegVi
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import Unavailable
 from snapforge.kit.events import Event
-from snapforge.kit.page import InvalidCursor, Page, decode_cursor, encode_cursor
+from snapforge.kit.page import InvalidCursor, Page, decode_cursor
 
 _CURSOR = "seq#"
 
@@ -171,8 +171,7 @@ def journals(org_id: str, cursor: str | None = None, limit: int = 50) -> Page[Jo
             raise InvalidCursor()
         before = int(text)
     found = store.newest_journals(org_id, before=before, limit=limit + 1)
-    more = encode_cursor(f"{_CURSOR}{found[limit - 1].seq}") if len(found) > limit else None
-    return Page(items=[_view(journal) for journal in found[:limit]], next_cursor=more)
+    return lists.page(found, limit, key=lambda journal: f"{_CURSOR}{journal.seq}", view=_view)
 
 
 def _expire_all(org_id: str, now: datetime) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pynamodb.expressions.update import Action
 
 from snapforge.aws import outbox
-from snapforge.aws.tables import Stale, Transaction, find, retried
+from snapforge.aws.tables import Stale, Transaction, find, org_pk, retried
 from snapforge.identity import domain, events, schemas, store
 from snapforge.identity.errors import VerificationOver, WeakPassword
 from snapforge.identity.service import passwords
@@ -148,7 +148,7 @@ def _verify(link: store.Verification) -> None:
     )
     if link.name != user.name:
         tx.update(
-            store.Org(pk=f"org#{user.org_id}", sk="org"),
+            store.Org(pk=org_pk(user.org_id), sk="org"),
             [store.Org.name.set(link.name)],
             store.Org.pk.exists(),
             failed=lambda _: RuntimeError("a user without an org"),
@@ -192,7 +192,7 @@ def me(principal: Principal) -> schemas.Me:
 
 def address_of_org_owner(org_id: str) -> tuple[str, str, str]:
     """Whom to write to about an org: (address, name, locale). NotFound when there is no such org."""
-    org = find(store.Org, f"org#{org_id}", "org")
+    org = find(store.Org, org_pk(org_id), "org")
     user = store.user_of(org.owner_id) if org else None
     if user is None:
         raise NotFound(f"{org_id} has no owner.")

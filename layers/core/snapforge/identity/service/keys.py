@@ -7,7 +7,7 @@ from typing import Any
 from pynamodb.expressions.operand import Path
 
 from snapforge.aws import outbox
-from snapforge.aws.tables import Item, Stale, Transaction, find, retried, update
+from snapforge.aws.tables import Item, Stale, Transaction, find, org_pk, retried, update
 from snapforge.identity import domain, events, schemas, store
 from snapforge.identity.errors import TooManyKeys
 from snapforge.kit import clock, ids
@@ -86,7 +86,7 @@ def create_api_key(principal: Principal, body: schemas.ApiKeyCreate) -> schemas.
 
 def _create(principal: Principal, body: schemas.ApiKeyCreate) -> schemas.ApiKeyCreated:
     now = clock.now()
-    org = find(store.Org, f"org#{principal.org_id}", "org")
+    org = find(store.Org, org_pk(principal.org_id), "org")
     if org is None:
         raise NotFound()
     living = [key for key in store.keys_of(org.org_id) if key.expires_at is None or key.expires_at > now]
@@ -158,7 +158,7 @@ def _revoke(principal: Principal, row: store.ApiKey) -> None:
         store.ApiKey.revoked_at.does_not_exist() & store.ApiKey.pk.exists(),
         failed=lambda _: _RevokedMeanwhile(),
     )
-    tx.delete(store.OrgKey(pk=f"org#{row.org_id}", sk=f"key#{row.key_id}"), failed=_in_use)
+    tx.delete(store.OrgKey(pk=org_pk(row.org_id), sk=f"key#{row.key_id}"), failed=_in_use)
     revoked = events.api_key_revoked(org_id=row.org_id, key_id=row.key_id, name=row.name, by=principal.actor)
     outbox.put(tx, store.Outbox, revoked)
     try:

@@ -199,7 +199,7 @@ def _end_once(row: store.Session, event: Event | None) -> None:
 
 def _opened(row: store.Session, token: domain.RefreshToken, *, verified: bool) -> Opened:
     user_id = row.pk.removeprefix("user#")
-    claims = Claims(user_id, row.org_id, row.session_id, OrgRole(row.role), int(row.epoch))
+    claims = Claims(user_id, row.org_id, row.session_id, OrgRole(row.role), row.epoch)
     body = schemas.AccessToken(
         access_token=access_tokens.issue(claims),
         expires_in=int(domain.ACCESS_LIFE.total_seconds()),

@@ -2,11 +2,12 @@
 
 import math
 
+from snapforge.aws import lists
 from snapforge.jobs import errors, schemas, store, views
 from snapforge.jobs.domain import fleet, locations
 from snapforge.jobs.service.fleet import autoscaling
 from snapforge.jobs.store import JobRow
-from snapforge.kit.page import Page, decode_cursor, encode_cursor
+from snapforge.kit.page import Page
 from snapforge.kit.permissions import Principal
 
 MAX_COUNTED = 500
@@ -37,19 +38,17 @@ def _place(job: JobRow) -> views.Place | None:
 
 def list_jobs(principal: Principal, query: schemas.JobsQuery) -> Page[schemas.JobSummary]:
     """The org's jobs, newest first. One Query without filters; with filters at most BUDGET jobs are looked at."""
-    before = decode_cursor(query.cursor, prefix="job#") if query.cursor else None
-    items: list[schemas.JobSummary] = []
     filtered = query.kind is not None or query.state is not None
     # Without a filter, one more than the page, and as many progress items again at the most.
     page_size = 200 if filtered else 2 * query.limit + 2
-    looked, last = 0, None
-    for row, progress in store.newest_first(principal.org_id, before, page_size):
-        if len(items) == query.limit or looked == BUDGET:
-            return Page(items=items, next_cursor=encode_cursor(last) if last else None)
-        looked, last = looked + 1, row.sk
-        if _wanted(row, query):
-            items.append(views.summary(row, progress))
-    return Page(items=items)
+    return lists.page(
+        store.newest_first(principal.org_id, query.cursor, page_size),
+        query.limit,
+        key=lambda found: found[0].sk,
+        view=lambda found: views.summary(*found),
+        wanted=lambda found: _wanted(found[0], query),
+        budget=BUDGET,
+    )
 
 
 def _wanted(row: JobRow, query: schemas.JobsQuery) -> bool:

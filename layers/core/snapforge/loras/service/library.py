@@ -1,7 +1,8 @@
 """An org's LoRAs: read, listed, named."""
 
-from snapforge.aws import tables
-from snapforge.kit.page import Page, decode_cursor, encode_cursor
+from snapforge.aws import lists, tables
+from snapforge.aws.tables import org_pk
+from snapforge.kit.page import Page
 from snapforge.loras import errors, schemas, store, views
 from snapforge.loras.store import LoraRow
 
@@ -14,9 +15,10 @@ def get_lora(org_id: str, lora_id: str) -> schemas.LoraDetail:
 
 
 def list_loras(org_id: str, query: schemas.LorasQuery) -> Page[schemas.Lora]:
-    """The org's LoRAs, newest first. InvalidCursor."""
-    rows, cursor = _listed(org_id, limit=query.limit, cursor=query.cursor, deleted=query.deleted)
-    return Page(items=[views.lora(row) for row in rows], next_cursor=cursor)
+    """The org's LoRAs, newest first: those that were deleted, or the others. InvalidCursor."""
+    where = LoraRow.deleted_at.exists() if query.deleted else LoraRow.deleted_at.does_not_exist()
+    found = lists.newest_first(LoraRow, org_pk(org_id), prefix="lora#", cursor=query.cursor, page_size=100, where=where)
+    return lists.page(found, query.limit, key=lambda row: row.sk, view=views.lora)
 
 
 def rename_lora(org_id: str, lora_id: str, change: schemas.LoraChange) -> schemas.Lora:
@@ -39,25 +41,3 @@ def find(org_id: str, lora_id: str) -> LoraRow:
     if row is None:
         raise errors.LoraNotFound()
     return row
-
-
-def _listed(org_id: str, *, limit: int, cursor: str | None, deleted: bool) -> tuple[list[LoraRow], str | None]:
-    """An org's LoRAs, newest first, and the cursor of the next page; those that were deleted, or the others.
-
-    InvalidCursor.
-    """
-    before = decode_cursor(cursor, prefix="lora#") if cursor else None
-    wanted = LoraRow.deleted_at.exists() if deleted else LoraRow.deleted_at.does_not_exist()
-    rows: list[LoraRow] = []
-    for row in LoraRow.query(
-        store.org_pk(org_id),
-        LoraRow.sk.startswith("lora#"),
-        filter_condition=wanted,
-        scan_index_forward=False,
-        last_evaluated_key={"pk": {"S": store.org_pk(org_id)}, "sk": {"S": before}} if before else None,
-        page_size=100,
-    ):
-        if len(rows) == limit:
-            return rows, encode_cursor(rows[-1].sk)
-        rows.append(row)
-    return rows, None

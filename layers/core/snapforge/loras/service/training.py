@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from snapforge.aws import s3, settings, tables
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.results import ADAPTER, LoraQuality, ResultFile
 from snapforge.kit import clock
 from snapforge.loras import errors, store
@@ -43,8 +44,8 @@ def begin_version(tx: "Transaction", plan: Plan, *, again: bool) -> None:
     else:
         row = trainable(plan.org_id, plan.lora_id)
         row.training = plan.job_id
-        row.versions = max(int(row.versions), plan.number)
-        store.put_changed(tx, row)
+        row.versions = max(row.versions, plan.number)
+        tx.put_changed(row)
     tx.put(
         VersionRow(
             store.versions_pk(plan.lora_id),
@@ -79,11 +80,11 @@ def trainable(org_id: str, lora_id: str) -> LoraRow:
 
 def _new(plan: Plan) -> LoraRow:
     return LoraRow(
-        store.org_pk(plan.org_id),
+        org_pk(plan.org_id),
         store.lora_sk(plan.lora_id),
         id=plan.lora_id,
         org_id=plan.org_id,
-        revision=1,
+        version=1,
         name=plan.name,
         trigger=plan.trigger,
         subject=plan.subject,
@@ -131,7 +132,7 @@ def end_version(
     row.training = None
     if trained is not None and (row.current is None or row.current.version <= number):
         row.current = trained
-    store.put_changed(tx, row)
+    tx.put_changed(row)
     version.state = (LoraState.ready if trained else LoraState.failed).value
     version.ended_at, version.trained, version.quality, version.samples = clock.now(), trained, quality, samples
     tx.put(version, VersionRow.job_id == version.job_id, failed=lambda _: tables.Stale())

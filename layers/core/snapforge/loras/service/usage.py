@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from snapforge.aws.tables import org_pk
 from snapforge.loras import errors, store
 from snapforge.loras.domain import Usable
 from snapforge.loras.store import LoraRow
@@ -34,4 +35,4 @@ def require_usable(tx: "Transaction", org_id: str, lora_id: str) -> None:
         return errors.LoraDeleted(f"{lora_id} was deleted.") if item else errors.LoraNotFound()
 
     present = LoraRow.pk.exists() & LoraRow.deleted_at.does_not_exist()
-    tx.check(LoraRow, store.org_pk(org_id), store.lora_sk(lora_id), present, failed=failed)
+    tx.check(LoraRow, org_pk(org_id), store.lora_sk(lora_id), present, failed=failed)

@@ -69,7 +69,7 @@ def _workers(row: FleetRow, now: datetime) -> Workers:
     unsent = 0
     if row.promised_at is not None and now - row.promised_at < VISIBLE:
         submitted = row.batch_ids or set()
-        unsent = max(0, int(row.promised) - len(submitted))
+        unsent = max(0, row.promised - len(submitted))
         for batch_id in submitted - open_jobs.keys():
             found = batch.describe(batch_id)
             if found is not None and not found.ended:

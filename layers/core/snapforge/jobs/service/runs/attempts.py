@@ -30,7 +30,7 @@ def prefix_uri(job_id: str, run: int, attempt: int) -> str:
 
 def row_prefix(row: AttemptRow) -> str:
     """The same, of a row."""
-    return prefix_uri(row.job_id, int(row.run), int(row.attempt))
+    return prefix_uri(row.job_id, row.run, row.attempt)
 
 
 def report_outcome(row: AttemptRow, outcome: Outcome) -> bool:

@@ -15,9 +15,9 @@ def receipt(job: JobRow) -> Receipt:
     """Of what the job's attempts have spent so far."""
     return receipts.total(
         job.spent,
-        attempts=int(job.attempt),
-        credits=int(job.credits),
-        charged=int(job.charged or 0),
+        attempts=job.attempt,
+        credits=job.credits,
+        charged=job.charged or 0,
         priority=job.parameters.priority,
     )
 
@@ -26,8 +26,8 @@ def spent_by(row: AttemptRow, until: datetime) -> list[Spent]:
     """What an attempt has used: by its own word, else by Batch's clock; nothing where it never ran."""
     result = _told(row, row.outcome.left_at if row.outcome else None)
     if result is not None:
-        return [receipts.of_usage(int(row.attempt), result.usage)]
-    spent = receipts.of_times(int(row.attempt), row.started_at, row.ended_at or until)
+        return [receipts.of_usage(row.attempt, result.usage)]
+    spent = receipts.of_times(row.attempt, row.started_at, row.ended_at or until)
     return [spent] if spent else []
 
 
@@ -45,17 +45,17 @@ def note_late(row: AttemptRow, uri: str) -> None:
         result = _told(row, uri)
         if result is None:
             return
-        spent = receipts.of_usage(int(row.attempt), result.usage)
+        spent = receipts.of_usage(row.attempt, result.usage)
         if spent in job.spent:
             return
         job.spent = receipts.known_later(job.spent, spent)
         job.receipt = receipt(job)
         tx = tables.Transaction()
-        store.put_changed(tx, job)
+        tx.put_changed(job)
         tx.commit()
 
     tables.retried(write)
 
 
 def _told(row: AttemptRow, uri: str | None) -> Result | None:
-    return attempts.read_result(uri, row.job_id, int(row.run), int(row.attempt))
+    return attempts.read_result(uri, row.job_id, row.run, row.attempt)

@@ -51,8 +51,8 @@ def _look(pk: str, sk: str) -> int:
 def reconcile(job: JobRow) -> Action:
     """Do for one unfinished job what the truth demands."""
     now = clock.now()
-    name = execution_name(job.id, int(job.run), int(job.recovery))
-    row = store.find_attempt(job.id, int(job.run), int(job.attempt))
+    name = execution_name(job.id, job.run, job.recovery)
+    row = store.find_attempt(job.id, job.run, job.attempt)
     ended = (row.outcome or attempts.observed_outcome(row, now)) if row else None
     found = ObservedState(
         execution=_execution(states.status(name)),
@@ -82,7 +82,7 @@ def _work(row: AttemptRow | None, ended: Outcome | None) -> Work:
 
 
 def _act(action: Action, job: JobRow, row: AttemptRow | None, ended: Outcome | None, name: str) -> None:
-    ref = RunRef(org_id=job.org_id, job_id=job.id, run=int(job.run))
+    ref = RunRef(org_id=job.org_id, job_id=job.id, run=job.run)
     if action == "start":
         states.start(name, ref.model_dump())
     elif action == "restart":
@@ -106,16 +106,14 @@ def _restart(job: JobRow, ref: RunRef) -> None:
         return
     job.apply(again)
     tx = tables.Transaction()
-    store.put_changed(tx, job)
+    tx.put_changed(job)
     try:
         tx.commit()
     except tables.Stale:
         # Somebody else moved it on; the next look sees how it stands.
         return
-    states.start(execution_name(job.id, int(job.run), again.recovery), ref.model_dump())
+    states.start(execution_name(job.id, job.run, again.recovery), ref.model_dump())
 
 
 def _settle(job: JobRow, outcome: Outcome) -> None:
-    settlement.settle(
-        SettleCall(org_id=job.org_id, job_id=job.id, run=int(job.run), attempt=int(job.attempt), outcome=outcome)
-    )
+    settlement.settle(SettleCall(org_id=job.org_id, job_id=job.id, run=job.run, attempt=job.attempt, outcome=outcome))

@@ -7,6 +7,7 @@ from datetime import datetime
 from pynamodb.expressions.update import Action
 
 from snapforge.aws import states, tables
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.reports import Done, Failed, Progress
 from snapforge.contracts.tickets import RESULT, Ticket
 from snapforge.jobs import store
@@ -150,10 +151,10 @@ def _begin(row: AttemptRow, snapshot: ProgressSnapshot) -> None:
 
     def write() -> None:
         job = store.find_job(row.org_id, row.job_id)
-        if job is None or not job.lifecycle().awaits(int(row.run), int(row.attempt)):
+        if job is None or not job.lifecycle().awaits(row.run, row.attempt):
             return
         now = clock.now()
-        before = tables.find(ProgressRow, store.org_pk(job.org_id), store.progress_sk(job.id))
+        before = tables.find(ProgressRow, org_pk(job.org_id), store.progress_sk(job.id))
         earlier = before.snapshot() if before is not None and before.run == row.run else None
         if earlier is not None and earlier.attempt == row.attempt:
             return
@@ -162,7 +163,7 @@ def _begin(row: AttemptRow, snapshot: ProgressSnapshot) -> None:
         job.deadline = now + deadlines.limits(job.parameters).run
         job.deadline_at = deadlines.next_look(now, job.deadline)
         tx = tables.Transaction()
-        store.put_changed(tx, job)
+        tx.put_changed(job)
         tx.put(_progress(job, row, snapshot, floor_of(earlier)), failed=lambda _: tables.Stale())
         tx.update(
             AttemptRow(row.pk, row.sk),
@@ -189,7 +190,7 @@ class _Ended(Exception):
 
 def _progress(job: JobRow, row: AttemptRow, snapshot: ProgressSnapshot, floor: int) -> ProgressRow:
     return ProgressRow(
-        store.org_pk(job.org_id),
+        org_pk(job.org_id),
         store.progress_sk(job.id),
         run=row.run,
         attempt=row.attempt,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from snapforge.assets.service import results as asset_results
 from snapforge.aws import outbox, tables
+from snapforge.aws.tables import org_pk
 from snapforge.billing import errors as billing_errors
 from snapforge.billing.service import ledger
 from snapforge.jobs import errors, events, schemas, store, views
@@ -43,7 +44,7 @@ def settle(call: SettleCall) -> SettleAnswer:
     if job is None or call.outcome.outcome == "gone":
         return _answer(call)
     result = attempts.read_result(call.outcome.left_at, call.job_id, call.run, call.attempt)
-    settlement = decide(call.outcome, result, kind=job.parameters.kind, price=Price(int(job.credits), int(job.parts)))
+    settlement = decide(call.outcome, result, kind=job.parameters.kind, price=Price(job.credits, job.parts))
     published = _publish(job, settlement)
 
     def write() -> SettleAnswer:
@@ -69,7 +70,7 @@ def cancel_job(principal: Principal, job_id: str) -> schemas.Job:
         if job.state == JobState.canceled:
             return views.job(job, None)
         if job.lifecycle().final:
-            raise errors.JobAlreadyEnded(f"The job has {job.state}.", charged=int(job.charged or 0))
+            raise errors.JobAlreadyEnded(f"The job has {job.state}.", charged=job.charged or 0)
         _end_run(job, CANCELED, _Published())
         return views.job(job, None)
 
@@ -91,7 +92,7 @@ def _publish(job: JobRow, settlement: Settlement) -> _Published:
     """Copy what the customer gets to where it stays. Twice writes the same bytes to the same keys."""
     if not settlement.files and settlement.state is not JobState.succeeded:
         return _Published()
-    prefix = prefix_uri(job.id, int(job.run), int(job.attempt))
+    prefix = prefix_uri(job.id, job.run, job.attempt)
     keys = asset_results.publish_results(settlement.files, prefix)
     trained = None
     if settlement.state is JobState.succeeded and settlement.result and isinstance(job.parameters, LoraParameters):
@@ -109,19 +110,19 @@ def _end_run(job: JobRow, settlement: Settlement, published: _Published) -> None
     job.failure = settlement.failure
     if settlement.result is not None:
         job.started_at = job.started_at or settlement.result.usage.started_at
-        job.spent = [*job.spent, receipts.of_usage(int(job.attempt), settlement.result.usage)]
-    elif (attempt := store.find_attempt(job.id, int(job.run), int(job.attempt))) is not None:
+        job.spent = [*job.spent, receipts.of_usage(job.attempt, settlement.result.usage)]
+    elif (attempt := store.find_attempt(job.id, job.run, job.attempt)) is not None:
         job.spent = [*job.spent, *costs.spent_by(attempt, now)]
     job.receipt = costs.receipt(job)
     tx = tables.Transaction()
     # First, because the job's row keeps the ids.
     job.results = _register(tx, job, settlement, published)
-    store.put_changed(tx, job)
+    tx.put_changed(job)
     _release(tx, job, settlement.charged)
     preview = job.results.preview if job.results else None
     adapters.end(tx, job, published.trained, settlement.result, preview)
     tx.delete(
-        ProgressRow(store.org_pk(job.org_id), store.progress_sk(job.id)),
+        ProgressRow(org_pk(job.org_id), store.progress_sk(job.id)),
         failed=lambda _: RuntimeError("a deletion without a condition failed"),
     )
     outbox.put(tx, Outbox, events.ended(job))
@@ -135,7 +136,7 @@ def _release(tx: tables.Transaction, job: JobRow, charged: int) -> None:
             org_id=job.org_id,
             hold_id=job.hold_id,
             capture=charged,
-            key=f"job:{job.id}:{int(job.run)}:settle",
+            key=f"job:{job.id}:{job.run}:settle",
             memo=views.memo(job),
         )
     except billing_errors.HoldEnded as error:

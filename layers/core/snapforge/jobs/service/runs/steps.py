@@ -16,7 +16,7 @@ def check(ref: RunRef) -> CheckAnswer:
     job = store.find_job(ref.org_id, ref.job_id)
     if job is None or job.lifecycle().final or job.run != ref.run:
         return CheckAnswer(next="end", attempt=1, outcome=GONE)
-    attempt = int(job.attempt)
+    attempt = job.attempt
     if job.deadline is not None and clock.now() >= job.deadline:
         late = Outcome(outcome="failed", failure=failures.deadline())
         return CheckAnswer(next="settle", attempt=attempt, outcome=late)
@@ -55,7 +55,7 @@ def _classify(call: ClassifyCall) -> ClassifyAnswer:
     job.deadline = now + deadlines.limits(job.parameters).queue
     job.deadline_at = deadlines.next_look(now, job.deadline)
     tx = tables.Transaction()
-    store.put_changed(tx, job)
+    tx.put_changed(job)
     tx.commit()
     return ClassifyAnswer(next="retry", wait_seconds=wait, outcome=GONE)
 

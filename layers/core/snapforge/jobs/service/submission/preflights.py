@@ -11,6 +11,7 @@ from snapforge.assets import errors as assets_errors
 from snapforge.assets.domain import Capture, Photo
 from snapforge.assets.service import captures
 from snapforge.aws import outbox, s3, tables
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.preflight import Survey
 from snapforge.jobs import events, store
 from snapforge.jobs.store import Outbox, PreflightRow
@@ -108,7 +109,7 @@ def _begin(org_id: str, capture: Capture, before: PreflightRow | None) -> None:
     """Write that it is asked for and tell so, unless somebody else just did."""
     now = clock.now()
     row = PreflightRow(
-        store.org_pk(org_id),
+        org_pk(org_id),
         store.preflight_sk(capture.id, capture.version),
         asked_at=now,
         ttl=clock.epoch(now + KEPT),
@@ -126,4 +127,4 @@ def _begin(org_id: str, capture: Capture, before: PreflightRow | None) -> None:
 
 
 def _find(org_id: str, capture_id: str, version: int) -> PreflightRow | None:
-    return tables.find(PreflightRow, store.org_pk(org_id), store.preflight_sk(capture_id, version))
+    return tables.find(PreflightRow, org_pk(org_id), store.preflight_sk(capture_id, version))

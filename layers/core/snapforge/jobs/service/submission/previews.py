@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from snapforge.assets.domain import Capture, CaptureState
 from snapforge.assets.service import captures
 from snapforge.aws import tables
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.preflight import Survey
 from snapforge.jobs import errors, schemas, store
 from snapforge.jobs.domain import preflight, pricing, quotes
@@ -40,7 +41,7 @@ def preview_job(principal: Principal, request: JobRequest) -> schemas.Preview:
         return found
     preview_id, now = ids.new("preview"), clock.now()
     PreviewRow(
-        store.org_pk(principal.org_id),
+        org_pk(principal.org_id),
         store.preview_sk(preview_id),
         id=preview_id,
         request=request,
@@ -51,7 +52,7 @@ def preview_job(principal: Principal, request: JobRequest) -> schemas.Preview:
 
 def get_preview(principal: Principal, preview_id: str) -> schemas.Preview:
     """Ask again for a preview that was `checking`. PreviewNotFound, CaptureNotFound."""
-    row = tables.find(PreviewRow, store.org_pk(principal.org_id), store.preview_sk(preview_id))
+    row = tables.find(PreviewRow, org_pk(principal.org_id), store.preview_sk(preview_id))
     if row is None or isinstance(row.request, ImageRequest):
         raise errors.PreviewNotFound()
     capture = captures.capture_facts(principal.org_id, row.request.capture_id)

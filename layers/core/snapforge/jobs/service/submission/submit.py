@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 from snapforge.assets.service import captures
 from snapforge.aws import idempotency, outbox, tables
 from snapforge.aws.idempotency import IdempotencyKey
+from snapforge.aws.tables import org_pk
 from snapforge.billing.service import ledger
 from snapforge.jobs import errors, events, schemas, store, views
 from snapforge.jobs.domain import deadlines, lifecycle, pricing
@@ -54,7 +55,7 @@ def create_job(
         if promise is not None:
             price = Price(promise.credits, price.parts)
         job = JobRow(
-            store.org_pk(principal.org_id),
+            org_pk(principal.org_id),
             store.job_sk(job_id),
             id=job_id,
             org_id=principal.org_id,
@@ -95,7 +96,7 @@ def retry_job(principal: Principal, job_id: str, key: IdempotencyKey) -> schemas
         _begin_run(job, again, pricing.price(job.parameters), clock.now())
         tx = tables.Transaction()
         answer = _answer(tx, job, key, status=200)
-        store.put_changed(tx, job)
+        tx.put_changed(job)
         _bind(tx, job)
         tx.commit()
         return answer
@@ -158,8 +159,8 @@ def _bind(tx: tables.Transaction, job: JobRow) -> None:
         tx,
         org_id=job.org_id,
         hold_id=job.hold_id,
-        credits=int(job.credits),
-        key=f"job:{job.id}:{int(job.run)}:hold",
+        credits=job.credits,
+        key=f"job:{job.id}:{job.run}:hold",
         memo=views.memo(job),
     )
     adapters.bind(tx, job)

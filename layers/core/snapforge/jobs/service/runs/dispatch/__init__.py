@@ -2,6 +2,7 @@
 
 from snapforge.assets import errors as assets_errors
 from snapforge.aws import states, tables
+from snapforge.aws.tables import org_pk
 from snapforge.contracts.reports import FailureCategory
 from snapforge.jobs import store
 from snapforge.jobs.domain import locations, pricing, routing
@@ -69,7 +70,7 @@ def _own_attempt(call: DispatchCall, job: JobRow) -> AttemptRow | None:
         row.drawing_ms = pricing.drawing_milliseconds(job.parameters)
     tx = tables.Transaction()
     tx.update(
-        JobRow(store.org_pk(call.org_id), store.job_sk(call.job_id)),
+        JobRow(org_pk(call.org_id), store.job_sk(call.job_id)),
         [JobRow.queued_since.set(now)] if row.place else [JobRow.queued_since.remove()],
         store.unfinished(call.run, call.attempt),
         failed=_NotWanted,
@@ -88,7 +89,7 @@ class _NotWanted(Exception):
 
 def _route(job: JobRow, parameters: ImageParameters) -> str:
     """Kept with the attempt, so that a doubled dispatch does not go two ways."""
-    earlier = store.attempts_of(job.id, int(job.run)) if job.attempt > 1 else []
+    earlier = store.attempts_of(job.id, job.run) if job.attempt > 1 else []
     tried = [row.route for row in earlier if row.route]
     return providers.route(parameters, tried, autoscaling.is_cold) or NOWHERE
 

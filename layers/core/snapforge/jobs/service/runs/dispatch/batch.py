@@ -12,7 +12,7 @@ def hand_over(job: JobRow, row: AttemptRow) -> None:
     """Write the manifest, submit, note Batch's id. CaptureNotFound."""
     manifest_uri = manifests.write(job, row, clock.now())
     batch_id = batch.submit(
-        name=f"{job.id}-{int(row.run)}-{int(row.attempt)}",
+        name=f"{job.id}-{row.run}-{row.attempt}",
         queue=job.parameters.priority,
         definition=job.kind,
         share=shares.of_org(job.org_id),

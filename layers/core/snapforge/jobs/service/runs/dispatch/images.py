@@ -19,8 +19,8 @@ def hand_over(job: JobRow, row: AttemptRow) -> None:
     manifest_uri = manifests.write(job, row, clock.now())
     ticket = Ticket(
         job_id=job.id,
-        run=int(row.run),
-        attempt=int(row.attempt),
+        run=row.run,
+        attempt=row.attempt,
         manifest_uri=manifest_uri,
         group=group(parameters),
         pictures=parameters.count,

@@ -17,7 +17,7 @@ def write(job: JobRow, row: AttemptRow, now: datetime) -> str:
 
     Raises CaptureNotFound where the photos are gone; LoraNotFound, LoraDeleted, LoraNotReady where a LoRA is.
     """
-    run, attempt = int(row.run), int(row.attempt)
+    run, attempt = row.run, row.attempt
     output = attempts.row_prefix(row)
     manifest = Manifest(
         job_id=job.id,

@@ -36,8 +36,8 @@ def hand_over(job: JobRow, row: AttemptRow, provider: str) -> None:
         raise TypeError(f"{job.id} is no job for pictures")
     ticket = Ticket(
         job_id=job.id,
-        run=int(row.run),
-        attempt=int(row.attempt),
+        run=row.run,
+        attempt=row.attempt,
         manifest_uri=manifests.write(job, row, clock.now()),
         group="",
         pictures=parameters.count,
