@@ -156,8 +156,20 @@ class TestSilentDeaths:
         who, job = made
         batch_id = engine.working(who, job)
         engine.batch_event(batch_id)
-        assert engine.heard(job) is None
+        row = store.find_attempt(job.id, 1, 1)
+        assert row is not None
+        assert row.outcome is None
 
-    def test_state_changes_of_other_batch_jobs_are_none_of_ours(self, engine: Engine) -> None:
-        engine.batch.jobs["other"] = {"jobId": "other", "jobName": "nightly-report", "status": "FAILED"}
+    @pytest.mark.parametrize("name", ["nightly-report", "{}-1-1-again", "again-{}-1-1", "{}-1-2", "{}-2-1"])
+    def test_state_changes_of_other_batch_jobs_are_none_of_ours(self, engine: Engine, scene: Made, name: str) -> None:
+        """Also while an end of ours is still unknown: it is told by its own name alone."""
+        who, job = scene
+        worker = engine.working(who, job)
+        engine.batch.end(worker, "FAILED", 137)
+        engine.batch.jobs["other"] = {"jobId": "other", "jobName": name.format(job.id), "status": "FAILED"}
         engine.batch_event("other")
+        row = store.find_attempt(job.id, 1, 1)
+        assert row is not None
+        assert row.outcome is None
+        engine.batch_event(worker)
+        assert engine.heard(job) is not None

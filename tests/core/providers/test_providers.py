@@ -235,15 +235,20 @@ class TestReplicatesPredictions:
 
     @pytest.mark.part("JOB-5", "JOB-12")
     def test_what_nobody_wants_any_more_is_canceled_there_and_may_cost(self, served: Served) -> None:
+        """After two looks at the prediction: there is no third one, only the cancel."""
         served.polls = 10_000
-        unwanted = threading.Event()
-        threading.Timer(0.2, unwanted.set).start()
-        begun = time.monotonic()
+        look = "GET /replicate/predictions/pred0"
+
+        class AfterTwoLooks(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                if served.paths().count(look) == 2:
+                    self.set()
+                return super().wait(timeout)
+
         with pytest.raises(ProviderError) as caught:
-            draw(served, "replicate", unwanted=unwanted)
-        assert time.monotonic() - begun < 5
+            draw(served, "replicate", unwanted=AfterTwoLooks())
         assert (caught.value.category, caught.value.charged) == (FailureCategory.canceled, True)
-        assert served.paths()[-1] == "POST /replicate/predictions/pred0/cancel"
+        assert served.paths()[1:] == [look, look, "POST /replicate/predictions/pred0/cancel"]
 
     @pytest.mark.parametrize(
         "link",
