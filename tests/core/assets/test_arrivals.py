@@ -96,13 +96,21 @@ class TestUsable:
         assert told.photo is not None
         assert told.photo.media_type == "image/heic"
 
-    @pytest.mark.parametrize(("form", "real"), [("HEIF", "image/heic"), ("PNG", "image/png"), ("WEBP", "image/webp")])
+    @pytest.mark.parametrize(
+        ("announced", "form", "real"),
+        [
+            ("image/jpeg", "HEIF", "image/heic"),
+            ("image/jpeg", "PNG", "image/png"),
+            ("image/png", "JPEG", "image/jpeg"),
+            ("image/png", "WEBP", "image/webp"),
+        ],
+    )
     def test_each_copy_is_stored_as_what_it_is_not_as_what_was_announced(
-        self, aws: Aws, org_id: str, capture_id: str, form: str, real: str
+        self, aws: Aws, org_id: str, capture_id: str, announced: str, form: str, real: str
     ) -> None:
-        """Announced as a JPEG. A browser believes the stored type, and so does whoever reads the original later."""
+        """A browser believes the stored type, and so does whoever reads the original later."""
         body = samples.encoded(samples.scene(), form)
-        upload_id = customer.bring(aws, org_id, body, name="a.jpg", capture_id=capture_id)
+        upload_id = customer.bring(aws, org_id, body, capture_id=capture_id, kind=announced)
         store = aws.client("s3")
         original = store.head_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{upload_id}")
         assert original["ContentType"] == real
