@@ -240,10 +240,11 @@ class TestReplicatesPredictions:
         look = "GET /replicate/predictions/pred0"
 
         class AfterTwoLooks(threading.Event):
+            def is_set(self) -> bool:
+                return served.paths().count(look) >= 2
+
             def wait(self, timeout: float | None = None) -> bool:
-                if served.paths().count(look) == 2:
-                    self.set()
-                return super().wait(timeout)
+                return self.is_set() or super().wait(timeout)
 
         with pytest.raises(ProviderError) as caught:
             draw(served, "replicate", unwanted=AfterTwoLooks())
