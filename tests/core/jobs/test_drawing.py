@@ -17,8 +17,10 @@ from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM, LOST_SECONDS, Tic
 from snapforge.jobs.domain import receipts
 from snapforge.jobs.service.fleet import provider_jobs
 from snapforge.jobs.service.fleet.provider_jobs import claims
+from snapforge.jobs.service.fleet.provider_jobs.gallery import Gallery
 from snapforge.kit import clock, ids
 from snapforge.providers import calls
+from snapforge.providers.base import Drawn, ProviderError
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, load
 from tests.support.providers import Served, serving
@@ -296,6 +298,20 @@ class TestDeliveredAgain:
         assert len(kept) < len(served.asked)
         assert not s3.exists(f"{house.prefix}picture-{len(served.asked) - 1:02d}.png")
         assert s3.exists(house.prefix + BEAT)
+
+    @pytest.mark.part("JOB-5")
+    def test_once_nobody_wants_it_no_picture_is_begun_and_nothing_is_charged(self, make: Any) -> None:
+        gallery = Gallery(make().prefix, WORK, "together", 2_700)
+        gallery.unwanted.set()
+        begun: list[int] = []
+
+        def draw_one(seed: int) -> Drawn:
+            begun.append(seed)
+            raise AssertionError("a picture was begun")
+
+        with pytest.raises(ProviderError) as caught:
+            gallery.draw(draw_one, lambda _: None)
+        assert (caught.value.category, caught.value.charged, begun) == (FailureCategory.canceled, False, [])
 
     @pytest.mark.part("JOB-5")
     def test_a_cancel_ends_the_work_at_replicate_that_waits_there(
