@@ -46,10 +46,12 @@ class TestNextAttempt:
         self, engine: Engine, scene: Made, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Though the attempt before was cut off at the end of its own."""
+        who, job = scene
+        engine.failed(job, engine.working(who, job), "transient")
         later = clock.now().replace(microsecond=0) + timedelta(minutes=59)
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
-        fail(engine, scene, 1)
-        row = engine.row(*scene)
+        assert engine.classify(who, job, engine.heard(job)).next == "retry"
+        row = engine.row(who, job)
         assert row.deadline == later + deadlines.SCENE["draft"].queue
         assert row.deadline_at == later + deadlines.LOOK_EVERY
 
