@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -56,6 +57,14 @@ def batch(small: Region) -> Batch:
 
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
+
+
+def until_there(gate: Path) -> str:
+    """A job that holds its machine until the test makes this file (or a minute has passed)."""
+    return (
+        "import pathlib, time; end = time.monotonic() + 60\n"
+        f"while not pathlib.Path({str(gate)!r}).exists() and time.monotonic() < end: time.sleep(0.02)"
+    )
 
 
 class TestAJobsWay:
@@ -190,14 +199,15 @@ class TestEnding:
         assert batch.until(job_id)["container"]["exitCode"] == 137
         until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
 
-    def test_cancel_ends_what_waits_and_leaves_what_runs(self, batch: Batch) -> None:
-        running = batch.submit("import time; time.sleep(1)")
+    def test_cancel_ends_what_waits_and_leaves_what_runs(self, batch: Batch, tmp_path: Path) -> None:
+        running = batch.submit(until_there(tmp_path / "gate"))
         batch.until(running, "RUNNING")
         waiting = batch.submit("pass")
         for job_id in (running, waiting):
             batch.api.cancel_job(jobId=job_id, reason="changed my mind")
 
         assert batch.until(waiting)["statusReason"] == "changed my mind"
+        (tmp_path / "gate").touch()
         assert batch.until(running)["status"] == "SUCCEEDED"
 
     def test_terminating_what_has_ended_changes_nothing(self, batch: Batch) -> None:
@@ -211,21 +221,24 @@ class TestEnding:
 class TestQueues:
     """One slot: who is next."""
 
-    def test_the_higher_queue_goes_first(self, batch: Batch) -> None:
-        blocker = batch.submit("import time; time.sleep(1)")
+    def test_the_higher_queue_goes_first(self, batch: Batch, tmp_path: Path) -> None:
+        blocker = batch.submit(until_there(tmp_path / "gate"))
         batch.until(blocker, "RUNNING")
         low = batch.submit("pass", queue="dev-standard", shareIdentifier="a")
         high = batch.submit("pass", queue="dev-rush")
 
-        assert batch.look(low)["status"] == "RUNNABLE"
+        for waits in (low, high):
+            batch.until(waits, "RUNNABLE")
+        (tmp_path / "gate").touch()
         assert batch.until(high)["startedAt"] <= batch.until(low)["startedAt"]
 
-    def test_shares_take_turns(self, batch: Batch) -> None:
+    def test_shares_take_turns(self, batch: Batch, tmp_path: Path) -> None:
         """A share that has just used the machine waits behind one that has not, however long its queue."""
-        blocker = batch.submit("import time; time.sleep(1)", queue="dev-standard", shareIdentifier="greedy")
+        blocker = batch.submit(until_there(tmp_path / "gate"), queue="dev-standard", shareIdentifier="greedy")
         batch.until(blocker, "RUNNING")
         greedy = [batch.submit("pass", queue="dev-standard", shareIdentifier="greedy") for _ in range(3)]
         modest = batch.submit("pass", queue="dev-standard", shareIdentifier="modest")
+        (tmp_path / "gate").touch()
 
         started = batch.until(modest)["startedAt"]
         assert all(batch.until(job_id)["startedAt"] >= started for job_id in greedy)
@@ -271,11 +284,13 @@ class TestLooking:
         done = batch.api.list_jobs(jobQueue="dev-rush", jobStatus="SUCCEEDED")["jobSummaryList"]
         assert names[-1] in [job["jobName"] for job in done]
 
-    def test_list_jobs_shows_running_ones_unless_told_otherwise(self, batch: Batch) -> None:
-        job_id = batch.submit("import time; time.sleep(1)")
+    def test_list_jobs_shows_running_ones_unless_told_otherwise(self, batch: Batch, tmp_path: Path) -> None:
+        job_id = batch.submit(until_there(tmp_path / "gate"))
         batch.until(job_id, "RUNNING")
 
         assert [job["jobId"] for job in batch.api.list_jobs(jobQueue="dev-rush")["jobSummaryList"]] == [job_id]
+        (tmp_path / "gate").touch()
+        batch.until(job_id)
 
     def test_shares_can_be_listed(self, batch: Batch) -> None:
         batch.until(batch.submit("pass", queue="dev-standard", shareIdentifier="findme"))

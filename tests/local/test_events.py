@@ -3,8 +3,8 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from infrastructure.local.region import Region
@@ -148,9 +148,17 @@ class TestStateMachines:
     def test_a_task_survives_the_host_that_dies_under_it(self, small: Region) -> None:
         states = small.client("stepfunctions")
         arn = next(m["stateMachineArn"] for m in states.list_state_machines()["stateMachines"])
+        log = small.state_dir / "logs" / "dev-slow.log"
+        before = calls(log)
         execution = states.start_execution(stateMachineArn=arn, input="{}")["executionArn"]
-        time.sleep(0.5)
+        until(lambda: calls(log) == before + 1)
         os.kill(small.functions_host.pid, signal.SIGKILL)
 
         until(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING")
         assert states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
+        assert calls(log) >= before + 2
+
+
+def calls(log: Path) -> int:
+    """How many calls of a function have begun, by its log."""
+    return log.read_text().count("START RequestId:") if log.exists() else 0

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,7 +173,9 @@ class TestReload:
                 stdout=subprocess.PIPE,
                 env={"PATH": os.environ["PATH"]},
             )
-            time.sleep(0.4)
+            log = region.state_dir / "logs" / "dev-slow.log"
+            until(lambda: log.exists() and "START RequestId:" in log.read_text())
+            assert "END RequestId:" not in log.read_text()
             handler.write_text(handler.read_text().replace('"words"', '"other words"'))
 
             until(lambda: httpx.get(f"{region.api_url}/v1/answer/text", trust_env=False).text == "other words")

@@ -15,12 +15,13 @@ from PIL import Image
 from snapforge.assets import errors, schemas
 from snapforge.assets.domain import CaptureState, UploadState
 from snapforge.assets.service import arrivals, captures, uploads
-from snapforge.assets.store import ContentRow, UploadRow
+from snapforge.assets.store import ContentRow, PhotoRow, UploadRow
 from snapforge.aws import s3, tables
 from snapforge.aws.tables import Transaction, org_pk
 from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
 from tests.support.aws import Aws
+from tests.support.links import FROZEN, ends, freeze
 
 
 @pytest.fixture
@@ -99,6 +100,36 @@ class TestUsable:
         assert told.photo.media_type == "image/heic"
         kept = aws.client("s3").head_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{told.id}")
         assert kept["ContentType"] == "image/heic"
+
+    @pytest.mark.parametrize(
+        ("announced", "form", "real"),
+        [
+            ("image/jpeg", "HEIF", "image/heic"),
+            ("image/jpeg", "PNG", "image/png"),
+            ("image/png", "JPEG", "image/jpeg"),
+            ("image/png", "WEBP", "image/webp"),
+        ],
+    )
+    def test_each_copy_is_stored_as_what_it_is_not_as_what_was_announced(
+        self, aws: Aws, org_id: str, capture_id: str, announced: str, form: str, real: str
+    ) -> None:
+        """A browser believes the stored type, and so does whoever reads the original later."""
+        body = samples.encoded(samples.scene(), form)
+        upload_id = customer.bring(aws, org_id, body, capture_id=capture_id, kind=announced)
+        store = aws.client("s3")
+        original = store.head_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{upload_id}")
+        assert original["ContentType"] == real
+        (row,) = PhotoRow.query(f"capture#{capture_id}", PhotoRow.sk.startswith("photo#"))
+        for key in (row.key, row.thumbnail):
+            found = store.get_object(Bucket=aws.assets_bucket, Key=key)
+            assert found["ContentType"] == Image.open(io.BytesIO(found["Body"].read())).get_format_mimetype()
+
+    def test_the_thumbnails_link_is_good_for_an_hour_and_up_to_a_quarter_more(
+        self, aws: Aws, org_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload_id = customer.bring(aws, org_id, samples.jpeg())
+        freeze(monkeypatch)
+        assert ends(uploads.read_upload(org_id, upload_id).thumbnail) == FROZEN.replace(hour=13, minute=15)
 
 
 @pytest.mark.part("AST-2")

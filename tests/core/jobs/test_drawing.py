@@ -2,8 +2,6 @@
 
 import io
 import json
-import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,8 +17,10 @@ from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM, LOST_SECONDS, Tic
 from snapforge.jobs.domain import receipts
 from snapforge.jobs.service.fleet import provider_jobs
 from snapforge.jobs.service.fleet.provider_jobs import claims
+from snapforge.jobs.service.fleet.provider_jobs.gallery import Gallery
 from snapforge.kit import clock, ids
 from snapforge.providers import calls
+from snapforge.providers.base import Drawn, ProviderError
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, load
 from tests.support.providers import Served, serving
@@ -282,12 +282,12 @@ class TestDeliveredAgain:
         def ask(*arguments: Any, **more: Any) -> Any:
             if len(served.asked) == 1:
                 s3.put(house.prefix + CANCELED, b"{}", "application/json")
-            time.sleep(0.05)
+                assert more["unwanted"].wait(20), "nobody looked for the cancel"
             return original(*arguments, **more)
 
         monkeypatch.setattr(calls, "ask", ask)
         house.draw()
-        assert len(served.asked) < 16
+        assert len(served.asked) == 2
         assert not s3.exists(house.prefix + "result.json")
         failed = house.reports()[-1]
         assert isinstance(failed, Failed)
@@ -300,13 +300,34 @@ class TestDeliveredAgain:
         assert s3.exists(house.prefix + BEAT)
 
     @pytest.mark.part("JOB-5")
+    def test_once_nobody_wants_it_no_picture_is_begun_and_nothing_is_charged(self, make: Any) -> None:
+        gallery = Gallery(make().prefix, WORK, "together", 2_700)
+        gallery.unwanted.set()
+        begun: list[int] = []
+
+        def draw_one(seed: int) -> Drawn:
+            begun.append(seed)
+            raise AssertionError("a picture was begun")
+
+        with pytest.raises(ProviderError) as caught:
+            gallery.draw(draw_one, lambda _: None)
+        assert (caught.value.category, caught.value.charged, begun) == (FailureCategory.canceled, False, [])
+
+    @pytest.mark.part("JOB-5")
     def test_a_cancel_ends_the_work_at_replicate_that_waits_there(
         self, make: Any, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(claims, "LOOK_SECONDS", 0.01)
         served.polls = 10_000
         house = make("replicate", count=1, width=1216, height=832)
-        threading.Timer(0.3, lambda: s3.put(house.prefix + CANCELED, b"{}", "application/json")).start()
+        original = calls.ask
+
+        def ask(name: str, method: str, url: str, **more: Any) -> Any:
+            if method == "GET":
+                s3.put(house.prefix + CANCELED, b"{}", "application/json")
+            return original(name, method, url, **more)
+
+        monkeypatch.setattr(calls, "ask", ask)
         house.draw()
         assert served.paths()[-1].endswith("/cancel")
         failed = house.reports()[-1]

@@ -134,6 +134,8 @@ class TestDecision:
             ((5, 1.0, 61.0), 2, 0, 1),
             ((5, 1.0, 61.0), 2, 1, 0),
             ((1, 500.0, 61.0), 0, 1, 0),
+            ((2, 9999.0, 0.0), 0, 1, 1),
+            ((5, 1.0, 60.0), 2, 0, 0),
         ],
     )
     def test_as_many_as_the_work_and_the_age_of_what_waits_demand(

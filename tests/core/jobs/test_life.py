@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from snapforge.contracts.reports import FailureCategory
-from snapforge.jobs.domain import deadlines, failures, lifecycle, pictures, progress, shares
+from snapforge.jobs.domain import deadlines, failures, lifecycle, pictures, progress, shares, trainings
 from snapforge.jobs.domain.lifecycle import IllegalMoveError, JobState, Lifecycle
 from snapforge.jobs.domain.observed_state import Execution, ObservedState, Work, decide
 from snapforge.jobs.domain.progress import ProgressSnapshot
@@ -82,7 +82,7 @@ class TestRetries:
         living, second = lifecycle.fail_attempt(living, Transient)
         assert first is not None
         assert second is not None
-        assert first.wait_seconds < second.wait_seconds
+        assert (first.wait_seconds, second.wait_seconds) == (5, 20)
         assert living.attempt == 3
         assert lifecycle.fail_attempt(living, Transient) == (living, None)
 
@@ -94,6 +94,14 @@ class TestRetries:
         after, again = lifecycle.fail_attempt(living, Transient)
         assert again is not None
         assert after.reduced
+
+    def test_out_of_memory_uses_up_none_of_the_three(self) -> None:
+        living = Lifecycle()
+        for category in (Transient, OutOfMemory, Transient):
+            living, again = lifecycle.fail_attempt(living, category)
+            assert again is not None
+        assert (living.attempt, living.reduced) == (4, True)
+        assert lifecycle.fail_attempt(living, Transient)[1] is None
 
     @pytest.mark.parametrize("category", sorted(set(FailureCategory) - failures.RETRIED))
     def test_all_else_would_end_the_same_way(self, category: FailureCategory) -> None:
@@ -113,6 +121,8 @@ class TestRetries:
             (64, "", FailureCategory.bug),
             (70, "", FailureCategory.bug),
             (1, "", FailureCategory.bug),
+            (63, "", FailureCategory.bug),
+            (66, "", Transient),
             (75, "", Transient),
             (137, "Essential container in task exited", Transient),
             (None, "Host EC2 (instance i-0) terminated.", Transient),
@@ -126,6 +136,17 @@ class TestRetries:
         found = failures.of_batch("FAILED", exit_code, reason)
         assert found.category is category
         assert found.message
+
+    @pytest.mark.parametrize(
+        ("reason", "code"),
+        [
+            ("Host EC2 (instance i-0) terminated.", "machine_lost"),
+            ("CannotPullContainerError: Host EC2 is busy", "worker_lost"),
+            ("", "worker_lost"),
+        ],
+    )
+    def test_only_a_machine_that_went_away_is_called_lost(self, reason: str, code: str) -> None:
+        assert failures.of_batch("FAILED", None, reason).code == code
 
     def test_what_step_functions_caught_is_a_deadline_or_transient(self) -> None:
         assert failures.of_caught("States.Timeout").category is FailureCategory.deadline
@@ -182,6 +203,10 @@ class TestDeadlines:
         high = deadlines.limits(scene(preset="high"))
         assert deadlines.limits(drawn()).whole < draft.whole < standard.whole < high.whole
 
+    def test_a_training_has_hours(self) -> None:
+        found = deadlines.limits(trainings.usual("flux-schnell"))
+        assert (found.queue, found.run) == (timedelta(hours=2), timedelta(hours=3))
+
     def test_the_sweeper_looks_soon_and_at_the_deadline_at_the_latest(self) -> None:
         assert deadlines.next_look(NOW, NOW + timedelta(hours=1)) == NOW + deadlines.LOOK_EVERY
         assert deadlines.next_look(NOW, NOW + timedelta(seconds=3)) == NOW + timedelta(seconds=3)
@@ -205,6 +230,7 @@ class TestProgress:
     def test_the_percent_does_not_fall_when_another_attempt_begins(self) -> None:
         assert progress.floor(None) == 0
         assert progress.floor(self.told(40, 10)) == 40
+        assert progress.floor(self.told(3, 40)) == 40
         assert progress.percent(JobState.running, self.told(3, floor=40)) == 40
 
     def test_only_success_is_a_hundred(self) -> None:

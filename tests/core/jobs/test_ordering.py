@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 
+from snapforge.aws import secrets
 from snapforge.aws.idempotency import KeyReused, Replay
 from snapforge.billing.errors import InsufficientCredits
 from snapforge.billing.service import audits, ledger
 from snapforge.jobs import errors, schemas
 from snapforge.jobs.domain import deadlines, quotes
 from snapforge.jobs.domain.lifecycle import JobState
+from snapforge.jobs.domain.quotes import Quote
+from snapforge.jobs.domain.requests import fingerprint
 from snapforge.jobs.domain.workflow import Outcome
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import settlement
-from snapforge.jobs.service.submission import previews, submit
+from snapforge.jobs.service.submission import previews, quote_tokens, submit
 from snapforge.kit import clock, ids
 from snapforge.kit.permissions import Principal
 from tests.core.jobs.captures import counted
@@ -119,15 +122,23 @@ class TestQuotes:
         monkeypatch.setattr("snapforge.kit.clock.now", lambda: later)
         assert not submit.create_job(who, image(quote=mine), idempotency_key(who, "late")).price.quoted
 
-    @pytest.mark.parametrize(
-        "dearer", [{"priority": "rush"}, {"steps": 50}, {"width": 2048, "height": 2048}, {"count": 16}]
-    )
-    def test_a_cheap_quote_buys_nothing_dear(self, engine: Engine, dearer: dict[str, Any]) -> None:
+    def test_quotes_are_signed_with_the_new_key_and_those_of_the_old_one_hold(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         who = engine.customer()
-        cheap = previews.preview_job(who, schemas.ImagePreview(kind="image", prompt="a kingfisher", count=2))
-        made = submit.create_job(who, image(quote=cheap.quote, **dearer), idempotency_key(who, "dear"))
-        assert cheap.credits is not None
-        assert (made.price.quoted, made.price.credits > cheap.credits) == (False, True)
+        old, new, now = "old-" * 10, "new-" * 10, clock.now()
+        order = image()
+        promise = Quote(org=who.org_id, kind="image", request=fingerprint(order), credits=1)
+        monkeypatch.setattr(secrets, "read", lambda name: {"current": new, "previous": old})
+        assert quotes.read(quote_tokens.sign(promise, now), [new], now) == promise
+        for key in (old, new):
+            job = submit.create_job(
+                who, image(quote=quotes.sign(promise, key, now)), idempotency_key(who, ids.new("event"))
+            )
+            assert (job.price.credits, job.price.quoted) == (1, True)
+        monkeypatch.setattr(secrets, "read", lambda name: {"current": new, "previous": None})
+        job = submit.create_job(who, image(quote=quotes.sign(promise, old, now)), idempotency_key(who, "late"))
+        assert (job.price.credits, job.price.quoted) == (2, False)
 
     def test_a_preview_costs_no_call_for_pictures(self, engine: Engine) -> None:
         who = engine.customer()

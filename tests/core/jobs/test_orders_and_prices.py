@@ -8,12 +8,13 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from snapforge.contracts.results import Usage
-from snapforge.jobs.domain import pictures, preflight, pricing, quotes, receipts
+from snapforge.jobs.domain import pictures, preflight, pricing, quotes, receipts, trainings
 from snapforge.jobs.domain.quotes import Quote
 from snapforge.jobs.domain.requests import (
     MAX_SEED,
     ImageParameters,
     ImageRequest,
+    LoraParameters,
     Preset,
     SceneParameters,
     SceneRequest,
@@ -37,6 +38,10 @@ def scene(photos: int = 36, preset: Preset = "draft") -> SceneParameters:
 
 def drawn(**more: Any) -> ImageParameters:
     return pictures.resolve(image(**more), 5, ("flux-schnell",))
+
+
+def trained(steps: int) -> LoraParameters:
+    return trainings.usual("flux-schnell").model_copy(update={"steps": steps})
 
 
 @pytest.mark.part("JOB-1")
@@ -110,12 +115,27 @@ class TestPrices:
         price = pricing.Price(credits=8, parts=4)
         assert [price.charge(parts) for parts in (-1, 0, 1, 3, 4, 9)] == [0, 0, 2, 6, 8, 8]
 
+    def test_a_part_that_costs_no_whole_credits_is_rounded_in_the_customers_favour(self) -> None:
+        assert [pricing.Price(credits=5, parts=2).charge(parts) for parts in (1, 2)] == [2, 5]
+
+    @pytest.mark.parametrize(("priority", "each"), [("bulk", 1), ("standard", 1), ("rush", 2)])
+    def test_at_each_priority_every_picture_is_a_part(self, priority: str, each: int) -> None:
+        price = pricing.price(drawn(count=4, priority=priority))
+        assert (price.parts, [price.charge(parts) for parts in (1, 4)]) == (4, [each, 4 * each])
+
+    @pytest.mark.parametrize(("steps", "credits"), [(200, 10), (201, 11), (220, 11), (1000, 50), (1001, 51)])
+    def test_a_lora_costs_by_its_steps_begun_credits_in_full(self, steps: int, credits: int) -> None:
+        assert pricing.price(trained(steps)) == pricing.Price(credits, 1)
+
     def test_money_is_the_list_price_in_minor_units(self) -> None:
         assert pricing.Price(21, 1).money.amount == 21
 
     def test_more_work_is_predicted_to_take_longer(self) -> None:
         assert pricing.predicted_seconds(drawn()) < pricing.predicted_seconds(drawn(count=16))
+        assert pricing.predicted_seconds(drawn()) < pricing.predicted_seconds(drawn(steps=50))
+        assert pricing.predicted_seconds(drawn()) < pricing.predicted_seconds(drawn(width=2048, height=2048))
         assert pricing.predicted_seconds(scene(20)) < pricing.predicted_seconds(scene(300))
+        assert pricing.predicted_seconds(trained(200)) < pricing.predicted_seconds(trained(1000))
 
 
 @pytest.mark.part("JOB-2")
@@ -144,6 +164,18 @@ class TestQuotes:
         other = jwt.encode({"aud": "snapforge", "iat": 0, "exp": 9_999_999_999}, KEY, algorithm="HS256")
         assert quotes.read(other, [KEY], NOW) is None
 
+    @pytest.mark.parametrize("missing", ["exp", "iat", "aud"])
+    def test_a_token_without_its_times_or_its_audience_is_no_quote(self, missing: str) -> None:
+        """Also of our own key: without an end it would hold its price for ever."""
+        claims = self.QUOTE.model_dump() | {"aud": quotes.AUDIENCE, "iat": 0, "exp": 9_999_999_999}
+        assert quotes.read(jwt.encode(claims, KEY, algorithm="HS256"), [KEY], NOW) == self.QUOTE
+        del claims[missing]
+        assert quotes.read(jwt.encode(claims, KEY, algorithm="HS256"), [KEY], NOW) is None
+
+    def test_no_other_algorithm_is_taken(self) -> None:
+        claims = self.QUOTE.model_dump() | {"aud": quotes.AUDIENCE, "iat": 0, "exp": 9_999_999_999}
+        assert quotes.read(jwt.encode(claims, KEY * 2, algorithm="HS512"), [KEY * 2], NOW) is None
+
 
 @pytest.mark.part("JOB-12")
 class TestReceipts:
@@ -171,6 +203,29 @@ class TestReceipts:
         assert died.seconds == 90
         known = receipts.of_usage(2, self.usage(10, "local"))
         assert receipts.total([died, known], attempts=2, credits=1, charged=1).cost_micro_usd is None
+
+    def test_what_is_not_charged_is_released(self) -> None:
+        total = receipts.total([], attempts=1, credits=20, charged=5)
+        assert (total.credits, total.charged, total.released) == (20, 5, 15)
+
+    def test_clocks_that_disagree_spend_no_negative_time(self) -> None:
+        """The worker's begin is told by one clock, the end of its Batch job by another."""
+        spent = receipts.of_times(1, NOW, NOW - timedelta(seconds=3))
+        assert spent is not None
+        assert spent.seconds == 0
+
+    def test_what_is_known_later_replaces_the_guess_for_its_attempt_only(self) -> None:
+        guessed = [receipts.of_times(attempt, NOW, NOW + timedelta(seconds=90)) for attempt in (1, 2, 3)]
+        spent = [part for part in guessed if part is not None]
+        told = receipts.of_usage(2, self.usage(10, "local"))
+        found = receipts.known_later(spent, told)
+        assert sorted((part.attempt, part.seconds) for part in found) == [(1, 90), (2, 10), (3, 90)]
+
+    def test_a_provider_costs_its_price_and_no_time_of_a_machine(self) -> None:
+        usage = self.usage(10, "local").model_copy(update={"provider": "together", "cost_micro_usd": 2832})
+        total = receipts.total([receipts.of_usage(1, usage)], attempts=1, credits=1, charged=1)
+        assert (total.cost_micro_usd, total.gpu_seconds, total.instances) == (2832, 0, [])
+        assert total.providers == ["together"]
 
     def test_what_never_ran_spent_nothing(self) -> None:
         assert receipts.of_times(1, None, NOW) is None

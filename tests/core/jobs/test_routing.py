@@ -7,7 +7,7 @@ import pytest
 from snapforge.jobs.domain import pictures, routing
 from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.providers import SERVED, Served, served
-from snapforge.jobs.domain.requests import ImageParameters, ImageRequest
+from snapforge.jobs.domain.requests import ImageParameters, ImageRequest, LoraUse
 
 TOGETHER, REPLICATE = "provider:together", "provider:replicate"
 ALL = routing.routes("own,together,replicate")
@@ -43,6 +43,7 @@ class TestRoutes:
         assert route(drawn(), "own") == TOGETHER
         assert route(drawn(), "own", TOGETHER) == REPLICATE
         assert route(drawn(), "own", TOGETHER, REPLICATE) == "own"
+        assert route(drawn(), "own", TOGETHER, REPLICATE, "own") == TOGETHER
 
     def test_a_provider_without_a_key_is_passed_over(self) -> None:
         assert route(drawn(), "own", configured=frozenset({"replicate"})) == REPLICATE
@@ -64,8 +65,16 @@ class TestRoutes:
         assert route(drawn(), cold=True) == TOGETHER
         assert route(drawn(), TOGETHER, cold=True) == REPLICATE
         assert route(drawn(), TOGETHER, cold=False) == "own"
+        assert route(drawn(), TOGETHER, REPLICATE, cold=True) == "own"
         assert route(drawn(priority="rush"), cold=True) == TOGETHER
         assert route(drawn(), cold=True, configured=frozenset()) == "own"
+
+    def test_an_orgs_own_weights_never_leave_the_house(self) -> None:
+        """Not while the fleet is cold, nor after each failure, nor where nobody else may draw."""
+        own = drawn().model_copy(update={"loras": (LoraUse(id="lra_1", version=1, weight=1.0),)})
+        assert route(own, cold=True) == "own"
+        assert route(own, "own", "own", cold=True) == "own"
+        assert route(own, allowed=routing.routes("together,replicate")) is None
 
     def test_bulk_orders_wait_for_our_own_machines(self) -> None:
         assert route(drawn(priority="bulk"), cold=True) == "own"

@@ -1,6 +1,8 @@
 """Mails: what they say, and that each goes out once."""
 
+import html
 import json
+import re
 import urllib.request
 from typing import Any
 
@@ -11,6 +13,7 @@ from snapforge.kit.events import Event
 from snapforge.notifications import domain, render, service, store
 from snapforge.notifications.errors import DeliveryInProgress
 from tests.support.aws import Aws
+from tests.support.links import FROZEN, ends, freeze
 
 ORG = "org_01KA0000000000000000000000"
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -101,6 +104,14 @@ class TestSending:
         assert service.handle(event) is True
         assert service.handle(event) is False
         assert len(_sent_to(aws, address)) == 1
+
+    def test_the_links_of_a_mail_are_good_for_a_week(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And up to a quarter of an hour more."""
+        freeze(monkeypatch)
+        mail = service.compose("job_succeeded", news("job.succeeded"), domain.Person("robin@example.com", "Robin"))
+        for body in (mail.text, html.unescape(mail.html)):
+            links = re.findall(r"http://\S+/assets/[^\s\"<]+", body)
+            assert {ends(link) for link in links} == {FROZEN.replace(day=8, minute=15)}
 
     def test_other_news_sends_none(self, aws: Aws) -> None:
         assert service.handle(Event(type="invoice.viewed", org_id=ORG)) is False

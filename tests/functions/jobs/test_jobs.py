@@ -1,6 +1,7 @@
 """The endpoints of jobs, as API Gateway calls them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ def succeed(engine: Engine, customer: Customer, job: schemas.Job) -> None:
     heard = engine.heard(job)
     assert heard is not None
     engine.settle(who, job, heard)
+
+
+def fail(engine: Engine, customer: Customer, job: schemas.Job) -> None:
+    """Run a job to a failure of ours."""
+    who = customer.principal
+    engine.failed(job, engine.working(who, job), "bug")
+    engine.settle(who, job, engine.classify(who, job, engine.heard(job)).outcome)
 
 
 @pytest.mark.part("JOB-3")
@@ -180,11 +188,26 @@ class TestCancelAndRetry:
         refused = call("jobs/retry_job", path={"job_id": job_id}, token=customer.token, key="and-once-more")
         assert (refused.status, refused.json["code"]) == (409, "job_not_retryable")
 
-    def test_what_has_succeeded_cannot_be_canceled(self, customer: Customer, engine: Engine) -> None:
+    @pytest.mark.parametrize(("end", "charged"), [(succeed, 2), (fail, 0)])
+    def test_what_has_ended_cannot_be_canceled(
+        self, customer: Customer, engine: Engine, end: Callable[[Engine, Customer, schemas.Job], None], charged: int
+    ) -> None:
         job = schemas.Job.model_validate_json(order(customer).text)
-        succeed(engine, customer, job)
+        end(engine, customer, job)
         answer = call("jobs/cancel_job", path={"job_id": job.id}, token=customer.token)
-        assert (answer.status, answer.json["code"], answer.json["charged"]) == (409, "job_already_ended", 2)
+        assert (answer.status, answer.json["code"], answer.json["charged"]) == (409, "job_already_ended", charged)
+
+    @pytest.mark.parametrize("reached", ["queued", "running", "succeeded"])
+    def test_what_is_under_way_or_succeeded_cannot_be_retried(
+        self, customer: Customer, engine: Engine, reached: str
+    ) -> None:
+        job = schemas.Job.model_validate_json(order(customer).text)
+        if reached == "running":
+            engine.working(customer.principal, job)
+        elif reached == "succeeded":
+            succeed(engine, customer, job)
+        answer = call("jobs/retry_job", path={"job_id": job.id}, token=customer.token, key="run-it-again")
+        assert (answer.status, answer.json["code"]) == (409, "job_not_retryable")
 
 
 @pytest.mark.part("JOB-4")

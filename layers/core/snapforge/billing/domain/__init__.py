@@ -1,7 +1,7 @@
 """The ledger's rules, decided with plain values.
 
 Signs: a leg adds `amount` to its account. `org:<id>:available` and `org:<id>:held` are what the customer has;
-`org:<id>:debt` is what the customer lacks, so it runs below zero and `Account.debt` is its negative. House
+`org:<id>:debt` is what the customer lacks, so it runs below zero and `Account.debt` is its negative. MailContext
 accounts are the other side; nobody stores their balances, they are folds of journals.
 
 An expired grant is dead from its moment on: nothing spends it, whether or not the sweep has booked its expiry yet. So

@@ -140,7 +140,7 @@ def _begin_run(job: JobRow, now_living: Lifecycle, price: Price, now: datetime) 
     job.deadline_shard = deadlines.shard(job.id)
     job.deadline_at = deadlines.next_look(now, job.deadline)
     job.spent = []
-    job.started_at = job.ended_at = None
+    job.queued_since = job.started_at = job.ended_at = None
     job.charged = job.failure = job.results = job.receipt = None
 
 
