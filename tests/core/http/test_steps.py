@@ -1,4 +1,4 @@
-"""Steps of every request that an emulator does not show: the edge's secret, the rate of sessions, the scope of a key."""
+"""Steps of a request, to the letter: the edge's secret, the rate of a session, the scope of an idempotency key."""
 
 import json
 from collections.abc import Callable
@@ -238,7 +238,7 @@ class TestThrottle:
 class TestIdempotencyScope:
     """Which requests are one piece of work."""
 
-    def key_of(self, handler: Endpoint, token: str = "ada", **parts: Any) -> IdempotencyKey:  # noqa: S107 - a name
+    def key_of(self, handler: Endpoint, token: str = "ada", **parts: Any) -> IdempotencyKey:
         """What the handler gets for a request with always the same header."""
         KEYS.clear()
         headers = {"idempotency-key": parts.pop("key", "the-same-key")}
@@ -257,7 +257,7 @@ class TestIdempotencyScope:
 
     def test_another_org_route_method_or_key_is_other_work(self) -> None:
         """Of records with different keys in the table neither replays the other."""
-        copied = {"path": "/v1/things/1/copies", "path_parameters": {"thing_id": "1"}}
+        copied: dict[str, Any] = {"path": "/v1/things/1/copies", "path_parameters": {"thing_id": "1"}}
         keys = [
             self.key_of(make),
             self.key_of(make, "ada.org_2"),

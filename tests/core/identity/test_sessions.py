@@ -46,6 +46,15 @@ class Later:
         self._monkeypatch.setattr(sessions, "time", SimpleNamespace(monotonic=lambda: self._monotonic() + seconds))
 
 
+def _session_of(opened: Opened) -> store.Session:
+    """Its row."""
+    token = domain.parse_refresh_token(cookie_of(opened)[domain.REFRESH_COOKIE])
+    assert token is not None
+    row, _ = store.session_rows(token.user_id, token.session_id)
+    assert row is not None
+    return row
+
+
 class TestLogIn:
     """E-mail and password."""
 
@@ -271,6 +280,32 @@ class TestRefresh:
         with pytest.raises(SessionOver):
             refresh(somebody.opened)
 
+    def test_ninety_days_are_all_however_often_it_is_refreshed(self, aws: Aws, later: Later) -> None:
+        """Each refresh gives thirty days more, none moves the end: neither for us, nor for DynamoDB's TTL."""
+        opened = people.verified().opened
+        row = _session_of(opened)
+        ends = row.created_at + domain.SESSION_LIFE
+        for day, until in ((29, 59), (58, 88), (87, 90), (89, 90)):
+            later.pass_(day * 86400)
+            opened = refresh(opened)
+            row = _session_of(opened)
+            assert row.created_at + domain.SESSION_LIFE == ends
+            assert abs(row.expires_at - (ends - timedelta(days=90 - until))) < timedelta(minutes=1)
+            assert row.ttl == clock.epoch(row.expires_at)
+        assert row.expires_at == ends
+        later.pass_(90 * 86400 - 60)
+        opened = refresh(opened)
+        later.pass_(90 * 86400)
+        with pytest.raises(SessionOver):
+            refresh(opened)
+
+    def test_an_idle_sessions_days_are_counted_from_its_last_refresh(self, aws: Aws, later: Later) -> None:
+        opened = people.verified().opened
+        later.pass_(20 * 86400)
+        opened = refresh(opened)
+        later.pass_(50 * 86400 - 60)
+        assert refresh(opened)
+
     def test_other_sites_cannot(self, aws: Aws) -> None:
         """The header is needed, and a foreign Origin refused, before anything is read."""
         somebody = people.verified()
@@ -384,6 +419,33 @@ class TestLogOut:
         assert standing is not None
         assert len(standing.ended) == 1
         assert standing.epoch == 1
+
+    @pytest.mark.parametrize("seconds", [61, 599])
+    def test_another_log_out_does_not_revive_the_first_ones_token(self, aws: Aws, later: Later, seconds: int) -> None:
+        """An ended session stays in the list until the last access token it can have has expired."""
+        somebody = people.verified()
+        other = people.log_in(somebody.email)
+        last = refresh(somebody.opened)
+        service.log_out(cookie_of(last), OURS)
+        later.pass_(seconds)
+        service.log_out(cookie_of(other), OURS)
+        for opened in (somebody.opened, last, other):
+            with pytest.raises(Unauthenticated):
+                service.principal_of_session(opened.body.access_token)
+        standing = store.standing_of(somebody.opened.body.user_id)
+        assert standing is not None
+        assert len(standing.ended) == 2
+        assert standing.epoch == 1
+
+    def test_a_second_log_out_of_one_session_moves_nothing(self, aws: Aws, later: Later) -> None:
+        """Its entry keeps its time, so that the list cannot be kept long by repeating."""
+        somebody = people.verified()
+        user_id = somebody.opened.body.user_id
+        service.log_out(cookie_of(somebody.opened), OURS)
+        before = store.standing_of(user_id)
+        later.pass_(300)
+        service.log_out(cookie_of(somebody.opened), OURS)
+        assert store.standing_of(user_id) == before
 
     def test_too_many_at_once_end_all(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         """More logouts within minutes than anybody makes: the row stays small, all sessions end."""
