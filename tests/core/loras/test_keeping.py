@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from snapforge.aws import s3
+from snapforge.jobs import service as jobs
 from snapforge.jobs.workflow import Outcome
 from snapforge.kit import clock
 from snapforge.kit.permissions import Principal
@@ -62,7 +63,7 @@ class TestReading:
         assert service.list_loras(stranger.org_id, LorasQuery()).items == []
         for call in (
             lambda: service.get_lora(stranger.org_id, lora_id),
-            lambda: service.rename_lora(stranger.org_id, lora_id, LoraChange(name="mine")),
+            lambda: jobs.rename_lora(stranger, lora_id, LoraChange(name="mine")),
             lambda: service.delete_lora(stranger.org_id, lora_id, NOW),
             lambda: service.restore_lora(stranger.org_id, lora_id),
         ):
@@ -72,7 +73,7 @@ class TestReading:
 
     def test_a_new_name(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)
-        assert service.rename_lora(who.org_id, lora_id, LoraChange(name="The blue one")).name == "The blue one"
+        assert jobs.rename_lora(who, lora_id, LoraChange(name="The blue one")).name == "The blue one"
         assert service.get_lora(who.org_id, lora_id).name == "The blue one"
 
 
@@ -161,4 +162,4 @@ class TestDeletion:
         with pytest.raises(errors.LoraDeleted):
             order_lora(who, lora_id=lora_id)
         with pytest.raises(errors.LoraDeleted):
-            service.rename_lora(who.org_id, lora_id, LoraChange(name="again"))
+            jobs.rename_lora(who, lora_id, LoraChange(name="again"))

@@ -32,7 +32,6 @@ def training_parameters(org_id: str, order: LoraOrder, capture: Capture, lora_id
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, InvalidPayload with a pointer, LoraNotFound,
     LoraDeleted, LoraInTraining.
     """
-    moderation.require_drawable(" ".join([order.name or "", order.subject or "", *order.captions.values()]))
     with offers.explained():
         if order.lora_id is None:
             number = 1
@@ -42,6 +41,8 @@ def training_parameters(org_id: str, order: LoraOrder, capture: Capture, lora_id
             known = loras.to_train(org_id, order.lora_id)
             lora_id, number = known.id, known.versions + 1
             identity = (known.name, known.trigger, known.subject, known.model)
+        # Together, as its pictures will show them; the next version's captions stand beside the LoRA's own words.
+        moderation.require_drawable(" ".join([*identity[:3], *order.captions.values()]), pointer="")
         return trainings.resolve(
             order,
             lora_id=lora_id,

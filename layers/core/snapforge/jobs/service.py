@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from snapforge.jobs.drawing import draw_ticket
     from snapforge.jobs.ending import cancel_job, settle
     from snapforge.jobs.keeping import keep_workers
+    from snapforge.jobs.naming import rename_lora
     from snapforge.jobs.ordering import create_job, retry_job
     from snapforge.jobs.preflights import preflight
     from snapforge.jobs.previews import get_preview, preview_job
@@ -27,6 +28,7 @@ else:
             "drawing": ("draw_ticket",),
             "ending": ("cancel_job", "settle"),
             "keeping": ("keep_workers",),
+            "naming": ("rename_lora",),
             "ordering": ("create_job", "retry_job"),
             "preflights": ("preflight",),
             "previews": ("get_preview", "preview_job"),
@@ -53,6 +55,7 @@ __all__ = [
     "preflight",
     "preview_job",
     "publish_outbox",
+    "rename_lora",
     "retry_job",
     "settle",
     "sweep",

@@ -1,5 +1,6 @@
 """A LoRA's life beside its trainings: read, named, deleted, restored, purged."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from snapforge.contracts.manifest import work_folder
 from snapforge.kit import clock, ids
 from snapforge.kit.page import decode_cursor, encode_cursor
 from snapforge.loras import errors, store
-from snapforge.loras.domain import AGAIN, RESTORABLE, weights_folder
+from snapforge.loras.domain import AGAIN, RESTORABLE, Lora, weights_folder
 from snapforge.loras.store import LoraRow
 
 _PURGED_AT_ONCE = 50
@@ -44,14 +45,15 @@ def listed(org_id: str, *, limit: int, cursor: str | None, deleted: bool) -> tup
     return rows, None
 
 
-def rename(org_id: str, lora_id: str, name: str) -> LoraRow:
-    """Give it another name. LoraNotFound, LoraDeleted."""
+def rename(org_id: str, lora_id: str, name: str, allowed: Callable[[Lora], None]) -> LoraRow:
+    """Give it another name, unless `allowed` raises for it as it will be. LoraNotFound, LoraDeleted."""
 
     def write() -> LoraRow:
         row = find(org_id, lora_id)
         if row.deleted_at is not None:
             raise errors.LoraDeleted()
         row.name = name
+        allowed(row.lora())
         store.save_changed(row)
         return row
 

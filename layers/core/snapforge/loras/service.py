@@ -1,5 +1,6 @@
 """The door of the loras context: what functions and upper contexts may call."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from snapforge.assets import service as assets
@@ -52,9 +53,11 @@ def list_loras(org_id: str, query: schemas.LorasQuery) -> Page[schemas.Lora]:
     return Page(items=[_view(row) for row in rows], next_cursor=cursor)
 
 
-def rename_lora(org_id: str, lora_id: str, change: schemas.LoraChange) -> schemas.Lora:
-    """Give it another name. LoraNotFound, LoraDeleted."""
-    return _view(keeping.rename(org_id, lora_id, change.name))
+def rename_lora(
+    org_id: str, lora_id: str, change: schemas.LoraChange, *, allowed: Callable[[Lora], None]
+) -> schemas.Lora:
+    """Give it another name, unless `allowed` raises for it as it will be. LoraNotFound, LoraDeleted."""
+    return _view(keeping.rename(org_id, lora_id, change.name, allowed))
 
 
 def delete_lora(org_id: str, lora_id: str, how: schemas.LoraDelete) -> None:
