@@ -76,7 +76,7 @@ def test_the_wrong_permission_is_403(aws: Aws, place: str) -> None:
 @pytest.mark.part("ADM-7")
 @pytest.mark.parametrize("place", OWNED)
 def test_an_absent_id_is_404(aws: Aws, place: str) -> None:
-    """Absent, or another org's: the same 404 with a problem document."""
+    """With a problem document. Another org's things get the same (test_another_orgs)."""
     answered = _ask(place, member().token)
     assert (answered.status, answered.headers["content-type"]) == (404, "application/problem+json")
 
