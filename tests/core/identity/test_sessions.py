@@ -120,6 +120,13 @@ class TestLogIn:
         assert row is not None
         assert row.password_hash.startswith("$argon2id$")
 
+    def test_its_row_tells_from_where_and_goes_when_it_ends(self, aws: Aws) -> None:
+        """Address and browser, for the owner to recognise; DynamoDB deletes it no sooner than it is over."""
+        row = _session_of(people.verified().opened)
+        assert (row.address, row.user_agent) == ("203.0.113.7", "tests")
+        assert row.expires_at == row.created_at + timedelta(days=30)
+        assert row.ttl == clock.epoch(row.expires_at)
+
     def test_no_token_is_stored(self, aws: Aws) -> None:
         """Only hashes of the refresh token."""
         somebody = people.verified()
@@ -190,6 +197,20 @@ class TestRefresh:
         with people.aws_calls() as calls:
             refresh(somebody.opened)
         assert calls == ["BatchGetItem", "TransactWriteItems"]
+
+    @pytest.mark.parametrize("verified", [True, False])
+    def test_it_says_whether_the_address_is_verified(self, aws: Aws, verified: bool) -> None:
+        """So does an answer that is given again."""
+        somebody = people.verified() if verified else people.unverified()
+        refreshed = [refresh(somebody.opened).body.email_verified for _ in range(2)]
+        assert [somebody.opened.body.email_verified, *refreshed] == [verified] * 3
+
+    def test_a_lost_answer_is_not_given_again_once_all_devices_are_logged_out(self, aws: Aws) -> None:
+        somebody = people.verified()
+        refresh(somebody.opened)
+        service.log_out_all_devices(somebody.principal)
+        with pytest.raises(SessionOver):
+            refresh(somebody.opened)
 
     def test_a_lost_answer_is_given_again(self, aws: Aws) -> None:
         """The same successor within ten seconds, as long as nobody used it."""
@@ -330,6 +351,19 @@ class TestLogOut:
         with pytest.raises(Unauthenticated):
             somebody.principal  # noqa: B018
         assert service.principal_of_session(other.body.access_token)
+
+    @pytest.mark.parametrize("everywhere", [False, True])
+    def test_in_this_process_at_once(self, aws: Aws, everywhere: bool) -> None:
+        """Though it had just read that the session stands."""
+        somebody = people.verified()
+        principal = somebody.principal
+        if everywhere:
+            service.log_out_all_devices(principal)
+        else:
+            service.log_out(cookie_of(somebody.opened), OURS)
+        with pytest.raises(Unauthenticated) as over:
+            somebody.principal  # noqa: B018
+        assert over.value.headers == {"WWW-Authenticate": 'Bearer realm="snapforge", error="invalid_token"'}
 
     def test_in_other_processes_within_five_seconds(
         self, aws: Aws, processes: ProcessPoolExecutor, later: Later
