@@ -80,6 +80,21 @@ class TestAccessTokens:
         with pytest.raises(Unauthenticated):
             access_tokens.read(access_tokens.issue(claims))
 
+    def test_nothing_longer_is_even_decoded(self, ring: Ring, claims: Claims) -> None:
+        """2048 characters hold any token of ours, though the signature of a longer one would fit."""
+        token = access_tokens.issue(claims)
+        room = access_tokens.MAX_LENGTH - len(token) - 20
+
+        def padded(length: int) -> str:
+            return altered(token, lambda payload: payload.update(more="x" * length))
+
+        fits = padded(room * 3 // 4)
+        assert access_tokens.MAX_LENGTH - 60 < len(fits) <= access_tokens.MAX_LENGTH
+        assert access_tokens.read(fits) == claims
+        with pytest.raises(Unauthenticated) as refused:
+            access_tokens.read(padded(room * 3 // 4 + 60))
+        assert refused.value.headers == access_tokens.CHALLENGE
+
     def test_a_clock_that_runs_ahead_elsewhere_is_no_harm(
         self, ring: Ring, claims: Claims, monkeypatch: pytest.MonkeyPatch
     ) -> None:

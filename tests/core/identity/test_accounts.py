@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from snapforge.identity import schemas, store
+from snapforge.identity import domain, schemas, store
 from snapforge.identity.errors import VerificationOver, WeakPassword, WrongCredentials
 from snapforge.identity.service import accounts, keys, sessions
 from snapforge.kit import clock, ids
@@ -153,6 +153,23 @@ class TestVerifyEmail:
         with pytest.raises(VerificationOver) as over:
             people.verify(people.links(email)[0])
         assert "resend" in over.value.document()["fix"]
+
+    @pytest.mark.parametrize(("seconds", "works"), [(-1, True), (0, False)])
+    def test_to_the_second(self, aws: Aws, monkeypatch: pytest.MonkeyPatch, seconds: int, works: bool) -> None:
+        """Its row says when, and DynamoDB deletes it no sooner."""
+        email = people.fresh_address()
+        people.sign_up(email)
+        (token,) = people.links(email)
+        row = store.Verification.get(f"verify#{domain.sha256(token)}", "verify")
+        assert row.ttl == clock.epoch(row.expires_at)
+        then = row.expires_at + timedelta(seconds=seconds)
+        monkeypatch.setattr(clock, "now", lambda: then)
+        if works:
+            people.verify(token)
+            assert [event["type"] for event in people.events(email)].count("user.signed_up") == 1
+            return
+        with pytest.raises(VerificationOver):
+            people.verify(token)
 
     def test_a_change_between_reading_and_writing_is_seen(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         """A login renews the password's hash meanwhile: the verification decides again."""

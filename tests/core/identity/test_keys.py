@@ -1,6 +1,7 @@
 """API keys, on a real DynamoDB emulation."""
 
 import re
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -142,6 +143,27 @@ class TestUse:
         key = people.new_key(owner).key
         with pytest.raises(Unauthenticated):
             keys.principal_of_key(key.replace("sf_live_", "sf_test_"))
+
+    @pytest.mark.parametrize(("before", "works"), [(timedelta(milliseconds=1), True), (timedelta(0), False)])
+    def test_it_expires_to_the_moment(
+        self, owner: Principal, monkeypatch: pytest.MonkeyPatch, before: timedelta, works: bool
+    ) -> None:
+        key = people.new_key(owner, expires_in_days=1)
+        assert key.expires_at is not None
+        then = key.expires_at - before
+        monkeypatch.setattr(clock, "now", lambda: then)
+        with nullcontext() if works else pytest.raises(Unauthenticated):
+            keys.principal_of_key(key.key)
+
+    def test_its_row_stays_ninety_days_after_its_end(self, owner: Principal) -> None:
+        """By DynamoDB's TTL; one without an end stays."""
+        dated, revoked, plain = (people.new_key(owner, expires_in_days=days) for days in (1, None, None))
+        keys.revoke_api_key(owner, revoked.id)
+        rows = store.key_details([dated.id, revoked.id, plain.id])
+        assert dated.expires_at is not None
+        assert rows[dated.id].ttl == clock.epoch(dated.expires_at + timedelta(days=90))
+        assert abs(rows[revoked.id].ttl - clock.epoch(clock.now() + timedelta(days=90))) < 60
+        assert rows[plain.id].ttl is None
 
     def test_an_expired_key_is_dead(self, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
         """To the second, whether DynamoDB has deleted it or not."""

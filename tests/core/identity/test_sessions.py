@@ -48,6 +48,15 @@ class Later:
         self._monkeypatch.setattr(sessions, "time", SimpleNamespace(monotonic=lambda: self._monotonic() + seconds))
 
 
+def _session_of(opened: Opened) -> store.Session:
+    """Its row."""
+    token = domain.parse_refresh_token(cookie_of(opened)[domain.REFRESH_COOKIE])
+    assert token is not None
+    row, _ = store.session_rows(token.user_id, token.session_id)
+    assert row is not None
+    return row
+
+
 class TestLogIn:
     """E-mail and password."""
 
@@ -113,6 +122,13 @@ class TestLogIn:
         assert row is not None
         assert row.password_hash.startswith("$argon2id$")
 
+    def test_its_row_tells_from_where_and_goes_when_it_ends(self, aws: Aws) -> None:
+        """Address and browser, for the owner to recognise; DynamoDB deletes it no sooner than it is over."""
+        row = _session_of(people.verified().opened)
+        assert (row.address, row.user_agent) == ("203.0.113.7", "tests")
+        assert row.expires_at == row.created_at + timedelta(days=30)
+        assert row.ttl == clock.epoch(row.expires_at)
+
     def test_no_token_is_stored(self, aws: Aws) -> None:
         """Only hashes of the refresh token."""
         somebody = people.verified()
@@ -168,24 +184,6 @@ class TestAccess:
 class TestRefresh:
     """Rotation."""
 
-    def test_no_rotation_moves_the_end_of_ninety_days(self, aws: Aws, later: Later) -> None:
-        """Used every twenty days, a session ends ninety days after the login all the same."""
-        opened, day = people.verified().opened, 86_400
-        for days in (20, 40, 60, 80, 89.9):
-            later.pass_(days * day)
-            opened = refresh(opened)
-        later.pass_(90.1 * day)
-        with pytest.raises(SessionOver):
-            refresh(opened)
-
-    def test_an_idle_session_ends_after_thirty_days(self, aws: Aws, later: Later) -> None:
-        opened = people.verified().opened
-        later.pass_(29.9 * 86_400)
-        opened = refresh(opened)
-        later.pass_(60 * 86_400)
-        with pytest.raises(SessionOver):
-            refresh(opened)
-
     def test_it_rotates(self, aws: Aws) -> None:
         """A new token each time, in the same session."""
         somebody = people.verified()
@@ -201,6 +199,20 @@ class TestRefresh:
         with people.aws_calls() as calls:
             refresh(somebody.opened)
         assert calls == ["BatchGetItem", "TransactWriteItems"]
+
+    @pytest.mark.parametrize("verified", [True, False])
+    def test_it_says_whether_the_address_is_verified(self, aws: Aws, verified: bool) -> None:
+        """So does an answer that is given again."""
+        somebody = people.verified() if verified else people.unverified()
+        refreshed = [refresh(somebody.opened).body.email_verified for _ in range(2)]
+        assert [somebody.opened.body.email_verified, *refreshed] == [verified] * 3
+
+    def test_a_lost_answer_is_not_given_again_once_all_devices_are_logged_out(self, aws: Aws) -> None:
+        somebody = people.verified()
+        refresh(somebody.opened)
+        sessions.log_out_all_devices(somebody.principal)
+        with pytest.raises(SessionOver):
+            refresh(somebody.opened)
 
     def test_a_lost_answer_is_given_again(self, aws: Aws) -> None:
         """The same successor within ten seconds, as long as nobody used it."""
@@ -291,6 +303,32 @@ class TestRefresh:
         with pytest.raises(SessionOver):
             refresh(somebody.opened)
 
+    def test_ninety_days_are_all_however_often_it_is_refreshed(self, aws: Aws, later: Later) -> None:
+        """Each refresh gives thirty days more, none moves the end: neither for us, nor for DynamoDB's TTL."""
+        opened = people.verified().opened
+        row = _session_of(opened)
+        ends = row.created_at + domain.SESSION_LIFE
+        for day, until in ((29, 59), (58, 88), (87, 90), (89, 90)):
+            later.pass_(day * 86400)
+            opened = refresh(opened)
+            row = _session_of(opened)
+            assert row.created_at + domain.SESSION_LIFE == ends
+            assert abs(row.expires_at - (ends - timedelta(days=90 - until))) < timedelta(minutes=1)
+            assert row.ttl == clock.epoch(row.expires_at)
+        assert row.expires_at == ends
+        later.pass_(90 * 86400 - 60)
+        opened = refresh(opened)
+        later.pass_(90 * 86400)
+        with pytest.raises(SessionOver):
+            refresh(opened)
+
+    def test_an_idle_sessions_days_are_counted_from_its_last_refresh(self, aws: Aws, later: Later) -> None:
+        opened = people.verified().opened
+        later.pass_(20 * 86400)
+        opened = refresh(opened)
+        later.pass_(50 * 86400 - 60)
+        assert refresh(opened)
+
     def test_other_sites_cannot(self, aws: Aws) -> None:
         """The header is needed, and a foreign Origin refused, before anything is read."""
         somebody = people.verified()
@@ -315,6 +353,19 @@ class TestLogOut:
         with pytest.raises(Unauthenticated):
             somebody.principal  # noqa: B018
         assert sessions.principal_of_session(other.body.access_token)
+
+    @pytest.mark.parametrize("everywhere", [False, True])
+    def test_in_this_process_at_once(self, aws: Aws, everywhere: bool) -> None:
+        """Though it had just read that the session stands."""
+        somebody = people.verified()
+        principal = somebody.principal
+        if everywhere:
+            sessions.log_out_all_devices(principal)
+        else:
+            sessions.log_out(cookie_of(somebody.opened), OURS)
+        with pytest.raises(Unauthenticated) as over:
+            somebody.principal  # noqa: B018
+        assert over.value.headers == {"WWW-Authenticate": 'Bearer realm="snapforge", error="invalid_token"'}
 
     def test_in_other_processes_within_five_seconds(
         self, aws: Aws, processes: ProcessPoolExecutor, later: Later
@@ -406,19 +457,31 @@ class TestLogOut:
         assert standing.epoch == 1
 
     @pytest.mark.parametrize("seconds", [61, 599])
-    def test_a_second_log_out_does_not_revive_the_first_ones_access_token(
-        self, aws: Aws, later: Later, seconds: int
-    ) -> None:
-        """An ended session is remembered for as long as its last access token could be used."""
-        first = people.verified()
-        second = people.log_in(first.email)
-        sessions.log_out(cookie_of(first.opened), OURS)
+    def test_another_log_out_does_not_revive_the_first_ones_token(self, aws: Aws, later: Later, seconds: int) -> None:
+        """An ended session stays in the list until the last access token it can have has expired."""
+        somebody = people.verified()
+        other = people.log_in(somebody.email)
+        last = refresh(somebody.opened)
+        sessions.log_out(cookie_of(last), OURS)
         later.pass_(seconds)
-        sessions.log_out(cookie_of(second), OURS)
-        later.pass_(seconds + 6)
-        for opened in (first.opened, second):
+        sessions.log_out(cookie_of(other), OURS)
+        for opened in (somebody.opened, last, other):
             with pytest.raises(Unauthenticated):
                 sessions.principal_of_session(opened.body.access_token)
+        standing = store.standing_of(somebody.opened.body.user_id)
+        assert standing is not None
+        assert len(standing.ended) == 2
+        assert standing.epoch == 1
+
+    def test_a_second_log_out_of_one_session_moves_nothing(self, aws: Aws, later: Later) -> None:
+        """Its entry keeps its time, so that the list cannot be kept long by repeating."""
+        somebody = people.verified()
+        user_id = somebody.opened.body.user_id
+        sessions.log_out(cookie_of(somebody.opened), OURS)
+        before = store.standing_of(user_id)
+        later.pass_(300)
+        sessions.log_out(cookie_of(somebody.opened), OURS)
+        assert store.standing_of(user_id) == before
 
     def test_too_many_at_once_end_all(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         """More logouts within minutes than anybody makes: the row stays small, all sessions end."""

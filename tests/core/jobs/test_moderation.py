@@ -13,11 +13,14 @@ from snapforge.jobs.domain.catalogue.images import IMAGE_MODELS
 from snapforge.jobs.domain.catalogue.styles import STYLES, styled
 from snapforge.jobs.domain.moderation.rules import RULES
 from snapforge.jobs.service import queries
-from snapforge.jobs.service.submission import previews, submit
+from snapforge.jobs.service.submission import naming, previews, submit
 from snapforge.kit import ids
+from snapforge.kit.permissions import Principal
+from snapforge.loras.schemas import LoraChange, LorasQuery
+from snapforge.loras.service import library
 from tests.core.jobs.captures import capture
 from tests.core.jobs.engine import Engine, exact, idempotency_key
-from tests.core.jobs.trained import VASE, order_lora
+from tests.core.jobs.trained import VASE, order_lora, train
 from tests.support.providers import KEY, Served, serving
 
 STOPPED = {
@@ -223,23 +226,72 @@ class TestOrders:
         assert refused.value.document()["retryable"]
 
 
+BAD_WORDS: list[dict[str, Any]] = [
+    {"name": "a naked child"},
+    {"subject": "naked child"},
+    {"trigger": "naked-child"},
+    {"captions": {"0000.jpg": "a naked child"}},
+    {"captions": {"0003.jpg": "on a sill", "0011.jpg": "a naked child"}},
+    {"name": "a child", "subject": "nude"},
+    {"subject": "child", "captions": {"0005.jpg": "naked, on a sill"}},
+    {"captions": {"0001.jpg": "a child", "0002.jpg": "naked"}},
+]
+"""Each member of an order for a LoRA that reaches its pictures, alone and beside another one."""
+
+
 @pytest.mark.part("JOB-8", "JOB-9")
-class TestTrainings:
-    """What is written about a LoRA is drawn later: its name, its subject and every caption are judged."""
+class TestLoras:
+    """A LoRA's words are read like a prompt: its name and captions, and what its pictures will be called by."""
 
-    @pytest.mark.parametrize(
-        "words", [{"name": "naked child"}, {"subject": "naked child"}, {"captions": {"0003.jpg": "a naked child"}}]
-    )
-    def test_refused_words_anywhere_refuse_preview_and_order(self, engine: Engine, words: dict[str, Any]) -> None:
-        who = engine.customer()
-        asked = VASE | {"capture_id": capture(who, photos=12)} | words
+    @pytest.fixture
+    def who(self, engine: Engine) -> Principal:
+        return engine.customer(200)
+
+    @pytest.mark.parametrize("words", BAD_WORDS, ids=str)
+    def test_an_order_is_refused_and_leaves_nothing(self, who: Principal, words: dict[str, Any]) -> None:
         with pytest.raises(errors.PromptRefused) as refused:
-            previews.preview_job(who, schemas.LoraPreview.model_validate(asked))
-        assert refused.value.document()["category"] == "sexual_minors"
-        with pytest.raises(errors.PromptRefused):
-            order_lora(who, **{**asked, "captions": asked.get("captions", {})})
-        exact(who, available=100)
+            order_lora(who, **words)
+        document = refused.value.document()
+        assert (document["code"], document["category"], document["charged"]) == ("prompt_refused", "sexual_minors", 0)
+        assert document["errors"][0]["pointer"] == ""
+        exact(who, available=200)
         assert queries.list_jobs(who, schemas.JobsQuery()).items == []
+        assert library.list_loras(who.org_id, LorasQuery()).items == []
 
-    def test_the_same_order_in_other_words_is_taken(self, engine: Engine) -> None:
-        assert order_lora(engine.customer(2000), captions={"0003.jpg": "a vase"}).state == "queued"
+    @pytest.mark.parametrize("words", BAD_WORDS, ids=str)
+    def test_a_preview_says_the_same(self, who: Principal, words: dict[str, Any]) -> None:
+        asked = schemas.LoraPreview.model_validate(VASE | {"capture_id": capture(who, photos=12)} | words)
+        with pytest.raises(errors.PromptRefused):
+            previews.preview_job(who, asked)
+
+    def test_the_next_versions_captions_are_read_beside_the_loras_own_words(
+        self, engine: Engine, who: Principal
+    ) -> None:
+        lora_id = train(engine, who, subject="child")
+        shown = capture(who, photos=12)
+        for captions in ({"0001.jpg": "a nude woman in charcoal"}, {"0001.jpg": "a swastika armband"}):
+            asked = {"kind": "lora", "rights": True, "lora_id": lora_id, "capture_id": shown, "captions": captions}
+            with pytest.raises(errors.PromptRefused):
+                previews.preview_job(who, schemas.LoraPreview.model_validate(asked))
+            with pytest.raises(errors.PromptRefused):
+                order_lora(who, lora_id=lora_id, capture_id=shown, captions=captions)
+        assert library.get_lora(who.org_id, lora_id).training_job_id is None
+
+    @pytest.mark.parametrize("name", ["heil hitler", "without clothes"])
+    def test_a_new_name_is_refused_alone_and_beside_the_subject(
+        self, engine: Engine, who: Principal, name: str
+    ) -> None:
+        lora_id = train(engine, who, subject="child")
+        with pytest.raises(errors.PromptRefused) as refused:
+            naming.rename_lora(who, lora_id, LoraChange(name=name))
+        assert refused.value.document()["errors"][0]["pointer"] == "/name"
+        assert library.get_lora(who.org_id, lora_id).name == "A vase"
+        assert naming.rename_lora(who, lora_id, LoraChange(name="Ada, six")).name == "Ada, six"
+
+    def test_the_model_reads_all_of_a_loras_words(self, engine: Engine, who: Principal, served: Served) -> None:
+        lora_id = train(engine, who, captions={"0003.jpg": "on a sill"})
+        assert served.asked[-1].body == {"input": "A vase grvase vase on a sill"}
+        served.flagged = ("violence/graphic",)
+        with pytest.raises(errors.PromptRefused):
+            naming.rename_lora(who, lora_id, LoraChange(name="something subtle"))
+        assert served.asked[-1].body == {"input": "something subtle grvase vase"}

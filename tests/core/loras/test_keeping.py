@@ -8,6 +8,7 @@ import pytest
 
 from snapforge.aws import s3
 from snapforge.jobs.domain.workflow import Outcome
+from snapforge.jobs.service.submission import naming
 from snapforge.kit import clock
 from snapforge.kit.permissions import Principal
 from snapforge.loras import errors
@@ -63,7 +64,7 @@ class TestReading:
         assert library.list_loras(stranger.org_id, LorasQuery()).items == []
         for call in (
             lambda: library.get_lora(stranger.org_id, lora_id),
-            lambda: library.rename_lora(stranger.org_id, lora_id, LoraChange(name="mine")),
+            lambda: naming.rename_lora(stranger, lora_id, LoraChange(name="mine")),
             lambda: retention.delete_lora(stranger.org_id, lora_id, NOW),
             lambda: retention.restore_lora(stranger.org_id, lora_id),
         ):
@@ -73,7 +74,7 @@ class TestReading:
 
     def test_a_new_name(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)
-        assert library.rename_lora(who.org_id, lora_id, LoraChange(name="The blue one")).name == "The blue one"
+        assert naming.rename_lora(who, lora_id, LoraChange(name="The blue one")).name == "The blue one"
         assert library.get_lora(who.org_id, lora_id).name == "The blue one"
 
 
@@ -162,4 +163,4 @@ class TestDeletion:
         with pytest.raises(errors.LoraDeleted):
             order_lora(who, lora_id=lora_id)
         with pytest.raises(errors.LoraDeleted):
-            library.rename_lora(who.org_id, lora_id, LoraChange(name="again"))
+            naming.rename_lora(who, lora_id, LoraChange(name="again"))

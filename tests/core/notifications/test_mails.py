@@ -4,14 +4,25 @@ import html
 import json
 import re
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import UpdateError
 
+from snapforge.assets.service import delivery as asset_delivery
+from snapforge.aws import delivery
+from snapforge.aws.clients import client
+from snapforge.aws.settings import MissingSettingError
 from snapforge.kit import clock, ids
 from snapforge.kit.events import Event
 from snapforge.notifications import domain, render, service, store
 from snapforge.notifications.errors import DeliveryInProgress
+from tests.core.identity import people
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, ends, freeze
 
@@ -122,6 +133,15 @@ class TestSending:
         with pytest.raises(DeliveryInProgress):
             service.handle(event)
 
+    def test_a_claim_holds_two_minutes_to_the_second(self, aws: Aws) -> None:
+        """Then its sender is taken for dead, and the next one may."""
+        event, now = news("job.succeeded"), clock.now()
+        assert store.claim(event.id, "job_succeeded", now) is not None
+        assert store.claim(event.id, "job_succeeded", now + domain.CLAIM_KEPT) is None
+        again = store.claim(event.id, "job_succeeded", now + domain.CLAIM_KEPT + timedelta(seconds=1))
+        assert again is not None
+        assert store.claim(event.id, "job_succeeded", now + 2 * domain.CLAIM_KEPT) is None
+
     def test_a_dead_senders_claim_runs_out(self, aws: Aws) -> None:
         address = f"{ids.new('user').lower()}@example.com"
         event = news("job.succeeded", email=address)
@@ -129,13 +149,158 @@ class TestSending:
         assert service.handle(event) is True
         assert len(_sent_to(aws, address)) == 1
 
-    def test_a_mail_that_ses_refuses_is_tried_again(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("late", [domain.CLAIM_KEPT + timedelta(seconds=1), timedelta(days=1), timedelta(days=29)])
+    def test_a_sent_mail_is_never_claimed_again(
+        self, aws: Aws, monkeypatch: pytest.MonkeyPatch, late: timedelta
+    ) -> None:
+        """However late the event is repeated, also after its claim would have run out."""
+        address = f"{ids.new('user').lower()}@example.com"
+        event = news("job.succeeded", email=address)
+        assert service.handle(event) is True
+        then = clock.now() + late
+        assert store.claim(event.id, "job_succeeded", then) is None
+        monkeypatch.setattr(clock, "now", lambda: then)
+        assert service.handle(event) is False
+        assert len(_sent_to(aws, address)) == 1
+        row = _row(event)
+        assert (row.state, row.template) == ("sent", "job_succeeded")
+        assert row.message_id
+
+    def test_it_is_remembered_for_thirty_days(self, aws: Aws) -> None:
+        event = news("job.succeeded")
+        service.handle(event)
+        assert abs(_row(event).ttl - clock.epoch(clock.now() + timedelta(days=30))) < 60
+
+    def test_the_mail_is_claimed_before_it_is_sent(self, aws: Aws) -> None:
+        """A redelivery while SES is being asked finds it held, and is not taken for done."""
+        event = news("job.succeeded", email=f"{ids.new('user').lower()}@example.com")
+        seen: list[str] = []
+
+        def meanwhile(**_: Any) -> None:
+            with pytest.raises(DeliveryInProgress):
+                service.handle(event)
+            seen.append(_row(event).state)
+
+        with _before_sending(meanwhile):
+            assert service.handle(event) is True
+        assert seen == ["claimed"]
+
+    def test_a_mail_that_ses_refuses_is_free_at_once_and_goes_out_once(self, aws: Aws) -> None:
+        """The first redelivery need not wait for the claim to run out; it sends, all later ones do not."""
+        address = f"{ids.new('user').lower()}@example.com"
+        event = news("job.failed", email=address)
+        with _before_sending(lambda **_: REFUSED), pytest.raises(ClientError, match="MessageRejected"):
+            service.handle(event)
+        assert _row(event).state == "claimed"
+        assert _row(event).message_id is None
+        assert _sent_to(aws, address) == []
+        assert [service.handle(event) for _ in range(3)] == [True, False, False]
+        assert len(_sent_to(aws, address)) == 1
+
+    def test_a_fault_of_ours_keeps_the_claim_until_it_runs_out(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody knows how far it came, so the redelivery waits; then the mail goes out once."""
         address = f"{ids.new('user').lower()}@example.com"
         event = news("job.failed", email=address)
         with monkeypatch.context() as broken:
             broken.setenv("MAIL_FROM", "")
-            with pytest.raises(RuntimeError):
+            with pytest.raises(MissingSettingError):
                 service.handle(event)
-        store.give_up(store.Delivery.get(f"mail#{event.id}", "delivery"))
-        assert service.handle(event) is True
+        with pytest.raises(DeliveryInProgress):
+            service.handle(event)
+        assert _sent_to(aws, address) == []
+        then = clock.now() + domain.CLAIM_KEPT + timedelta(seconds=1)
+        monkeypatch.setattr(clock, "now", lambda: then)
+        assert [service.handle(event) for _ in range(2)] == [True, False]
         assert len(_sent_to(aws, address)) == 1
+
+    def test_a_mail_that_could_not_be_marked_is_not_sent_again_at_once(
+        self, aws: Aws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It went out: the table's error afterwards must not free the claim as SES's would."""
+        address = f"{ids.new('user').lower()}@example.com"
+        event = news("job.succeeded", email=address)
+
+        def fails(*_: Any) -> None:
+            raise UpdateError("the table is not there just now")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "mark_sent", fails)
+            with pytest.raises(UpdateError):
+                service.handle(event)
+        with pytest.raises(DeliveryInProgress):
+            service.handle(event)
+        assert len(_sent_to(aws, address)) == 1
+
+    def test_a_late_refusal_leaves_the_claim_of_the_next_sender(
+        self, aws: Aws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SES answers the first sender after its claim has run out: the second one's mail is not to be doubled."""
+        event, now = news("job.failed"), clock.now()
+        first = store.claim(event.id, "job_failed", now)
+        second = store.claim(event.id, "job_failed", now + 2 * domain.CLAIM_KEPT)
+        assert first is not None
+        assert second is not None
+        store.give_up(first)
+        assert store.claim(event.id, "job_failed", now + 2 * domain.CLAIM_KEPT) is None
+        store.give_up(second)
+        assert store.claim(event.id, "job_failed", now + 2 * domain.CLAIM_KEPT) is not None
+
+
+@pytest.mark.part("NTF-1")
+class TestRecipient:
+    """Whom a mail goes to, and what is in it for them."""
+
+    def test_news_of_an_org_go_to_its_owner(self, aws: Aws) -> None:
+        somebody = people.verified()
+        event = Event(
+            type="job.failed",
+            org_id=somebody.principal.org_id,
+            data={name: value for name, value in SAMPLES["job.failed"].items() if name != "email"},
+        )
+        assert service.handle(event) is True
+        (mail,) = _sent_to(aws, somebody.email)
+        assert mail["To"] == [somebody.email]
+        assert service.recipient(event) == domain.Person(somebody.email, "Ada Lovelace", "en")
+
+    def test_the_address_in_the_news_comes_first(self, aws: Aws) -> None:
+        """A sign-up is mailed to the address that asked, not to whoever owns an org."""
+        found = service.recipient(news("user.verification_requested"))
+        assert found == domain.Person("robin@example.com", "Robin", "en")
+
+    def test_links_work_as_long_as_the_mail_says(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = clock.now()
+        monkeypatch.setattr(clock, "now", lambda: now)
+        signed: list[tuple[str, datetime]] = []
+
+        def sign(key: str, expires_at: datetime) -> str:
+            signed.append((key, expires_at))
+            return f"https://cdn.example/{key}"
+
+        monkeypatch.setattr(delivery, "sign", sign)
+        mail = service.compose("job_succeeded", news("job.succeeded"), domain.Person("robin@example.com", "Robin"))
+        until = asset_delivery.expiry(timedelta(days=7))
+        assert timedelta(0) <= until - (now + timedelta(days=7)) <= asset_delivery.LINK_STEP
+        assert signed == [("assets/a/1.glb", until), ("assets/a/2.webp", until)]
+        assert "The links work for 7 days" in mail.text
+
+
+def _row(event: Event) -> store.Delivery:
+    return store.Delivery.get(f"mail#{event.id}", "delivery", consistent_read=True)
+
+
+REFUSED = (
+    SimpleNamespace(status_code=400),
+    {"Error": {"Code": "MessageRejected", "Message": "Email address is not verified."}, "ResponseMetadata": {}},
+)
+"""What SES answers to a mail that it does not take."""
+
+
+@contextmanager
+def _before_sending(hook: Callable[..., Any]) -> Iterator[None]:
+    """Calls `hook` when SES is about to be asked; what it returns is the answer instead."""
+    emitter = client("sesv2").meta.events
+    emitter.register("before-call.sesv2.SendEmail", hook)
+    try:
+        yield
+    finally:
+        emitter.unregister("before-call.sesv2.SendEmail", hook)

@@ -32,6 +32,14 @@ class TestLoras:
         named = call("loras/rename_lora", path={"lora_id": lora_id}, body={"name": "Blue"}, token=bearer)
         assert (named.status, named.json["name"]) == (200, "Blue")
 
+    @pytest.mark.part("JOB-8")
+    def test_a_name_that_is_not_drawn_is_422(self, customer: Somebody) -> None:
+        path, bearer = {"lora_id": made(customer.principal.org_id)}, token(customer)
+        refused = call("loras/rename_lora", path=path, body={"name": "a naked child"}, token=bearer)
+        assert (refused.status, refused.json["code"]) == (422, "prompt_refused")
+        assert refused.json["errors"][0]["pointer"] == "/name"
+        assert call("loras/get_lora", path=path, token=bearer).json["name"] == "A vase"
+
     def test_deleted_restored_and_gone(self, customer: Somebody) -> None:
         lora_id, bearer = made(customer.principal.org_id), token(customer)
         path = {"lora_id": lora_id}

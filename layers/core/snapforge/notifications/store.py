@@ -3,13 +3,14 @@
 Access patterns: the delivery of one event (pk `mail#<event id>`, sk `delivery`), kept 30 days against doubled events.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError
 
 from snapforge.aws.attributes import IntegerAttribute
-from snapforge.aws.tables import Row
+from snapforge.aws.tables import Row, update
 from snapforge.kit import clock
 from snapforge.notifications.domain import CLAIM_KEPT
 
@@ -68,6 +69,15 @@ def mark_sent(row: Delivery, message_id: str) -> None:
     row.update(actions=[Delivery.state.set("sent"), Delivery.message_id.set(message_id)])
 
 
+class _TakenOver(Exception):
+    """The claim had run out, and another sender has the mail."""
+
+
 def give_up(row: Delivery) -> None:
-    """Sending failed: free the claim at once, so that the redelivery need not wait for it to run out."""
-    row.update(actions=[Delivery.claimed_until.set(0)])
+    """Sending failed: free the claim at once, so that the redelivery need not wait for it to run out.
+
+    Another sender's claim is left alone: it may be sending right now.
+    """
+    ours = Delivery.claimed_until == row.claimed_until
+    with suppress(_TakenOver):
+        update(row, [Delivery.claimed_until.set(0)], ours, failed=lambda _: _TakenOver())

@@ -1,9 +1,12 @@
 """An org's LoRAs: read, listed, named."""
 
+from collections.abc import Callable
+
 from snapforge.aws import lists, tables
 from snapforge.aws.tables import org_pk
 from snapforge.kit.page import Page
 from snapforge.loras import errors, schemas, store, views
+from snapforge.loras.domain import Lora
 from snapforge.loras.store import LoraRow
 
 
@@ -21,14 +24,17 @@ def list_loras(org_id: str, query: schemas.LorasQuery) -> Page[schemas.Lora]:
     return lists.page(found, query.limit, key=lambda row: row.sk, view=views.lora)
 
 
-def rename_lora(org_id: str, lora_id: str, change: schemas.LoraChange) -> schemas.Lora:
-    """Give it another name. LoraNotFound, LoraDeleted."""
+def rename_lora(
+    org_id: str, lora_id: str, change: schemas.LoraChange, *, allowed: Callable[[Lora], None]
+) -> schemas.Lora:
+    """Give it another name, unless `allowed` raises for it as it will be. LoraNotFound, LoraDeleted."""
 
     def write() -> LoraRow:
         row = find(org_id, lora_id)
         if row.deleted_at is not None:
             raise errors.LoraDeleted()
         row.name = change.name
+        allowed(row.lora())
         store.save_changed(row)
         return row
 

@@ -9,14 +9,15 @@ from snapforge.providers.base import ProviderError
 _MODEL_ADVICE = "This prompt is not drawn here."
 
 
-def require_drawable(prompt: str) -> None:
-    """Raises PromptRefused with the category; ModerationUnavailable where the model should judge and does not answer.
+def require_drawable(prompt: str, *, pointer: str = "/prompt") -> None:
+    """Raises PromptRefused with the category, and with a pointer to what was sent.
 
+    ModerationUnavailable where the model should judge and does not answer.
     The log gets the category and never the prompt.
     """
     category = moderation.judge(prompt)
     if category is not None:
-        _refuse(category, moderation.ADVICE[category])
+        _refuse(category, moderation.ADVICE[category], pointer)
     url = settings.find("MODERATION_URL")
     if url is None:
         return
@@ -26,7 +27,7 @@ def require_drawable(prompt: str) -> None:
         observe.logger().warning("the moderation model failed: %s", error.code)
         raise errors.ModerationUnavailable() from error
     if found:
-        _refuse(found[0], _MODEL_ADVICE)
+        _refuse(found[0], _MODEL_ADVICE, pointer)
 
 
 def _judged(url: str, prompt: str) -> tuple[str, ...]:
@@ -37,6 +38,6 @@ def _judged(url: str, prompt: str) -> tuple[str, ...]:
     return Endpoint(url, key).judge(prompt)
 
 
-def _refuse(category: str, why: str) -> None:
+def _refuse(category: str, why: str, pointer: str) -> None:
     observe.logger().info("prompt refused: %s", category)
-    raise errors.PromptRefused(why, category=category, charged=0, errors=[{"pointer": "/prompt", "detail": why}])
+    raise errors.PromptRefused(why, category=category, charged=0, errors=[{"pointer": pointer, "detail": why}])

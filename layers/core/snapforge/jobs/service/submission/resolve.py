@@ -56,7 +56,6 @@ def training_parameters(org_id: str, request: LoraRequest, capture: Capture, lor
     Raises PromptRefused, ModerationUnavailable, ModelNotOffered, InvalidPayload with a pointer, LoraNotFound,
     LoraDeleted, LoraInTraining.
     """
-    moderation.require_drawable(" ".join([request.name or "", request.subject or "", *request.captions.values()]))
     with offers.explained():
         if request.lora_id is None:
             number = 1
@@ -66,6 +65,8 @@ def training_parameters(org_id: str, request: LoraRequest, capture: Capture, lor
             known = training.to_train(org_id, request.lora_id)
             lora_id, number = known.id, known.versions + 1
             identity = (known.name, known.trigger, known.subject, known.model)
+        # Together, as its pictures will show them; the next version's captions stand beside the LoRA's own words.
+        moderation.require_drawable(" ".join([*identity[:3], *request.captions.values()]), pointer="")
         return trainings.resolve(
             request,
             lora_id=lora_id,
