@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from snapforge.aws.tables import org_pk
 from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
 from tests.support.aws import Aws
+from tests.support.links import FROZEN, freeze
 
 JPEG = samples.jpeg()
 
@@ -177,6 +179,19 @@ class TestMultipart:
         assert uploads.join_parts(org_id, ticket.id, parts).state == UploadState.stored
         kept = aws.client("s3").get_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{ticket.id}")
         assert kept["Body"].read() == archive
+
+    def test_their_addresses_are_good_for_twelve_hours_and_a_forms_for_a_quarter(
+        self, aws: Aws, org_id: str, archive: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And the tickets say so. S3's own clock begins when an address is signed."""
+        freeze(monkeypatch)
+        large, small = customer.announce(
+            org_id, [("photos.zip", archive, "application/zip"), ("a.jpg", JPEG, "image/jpeg")]
+        )
+        assert large.parts is not None
+        lives = {parse_qs(urlsplit(part.url).query)["X-Amz-Expires"][0] for part in large.parts}
+        assert lives == {str(12 * 3600)}
+        assert (large.expires_at, small.expires_at) == (FROZEN + timedelta(hours=12), FROZEN + timedelta(minutes=15))
 
     def test_parts_that_were_not_sent_do_not_fit(self, aws: Aws, org_id: str, archive: bytes) -> None:
         (ticket,) = customer.announce(org_id, [("photos.zip", archive, "application/zip")])

@@ -271,6 +271,12 @@ class TestPreflight:
         (finding,) = preflight.examine(self.photos(20), [("notes.jpg", "It is a text file.")])
         assert (finding.photo, finding.message) == ("notes.jpg", "It is a text file.")
 
+    @pytest.mark.parametrize(("bad", "code"), [(6, None), (7, "photos_too_poor")])
+    def test_a_training_wants_half_of_its_photos_good(self, bad: int, code: str | None) -> None:
+        photos = [*self.photos(bad, "blurred"), *self.photos(12 - bad)]
+        blocker = preflight.blocked(trainings.examine(photos, []))
+        assert (blocker.code if blocker else None) == code
+
     def test_a_capture_without_focal_lengths_is_told(self) -> None:
         (finding,) = preflight.examine(self.photos(20, focal=None), [])
         assert (finding.code, finding.severity) == ("no_focal_length", "note")
