@@ -73,6 +73,11 @@ class TestReceiving:
             ("rush", 0), ("rush", 0), ("standard", 1), ("standard", 1), ("standard", 1), ("bulk", 2),
         ]  # fmt: skip
 
+    def test_with_enough_taken_the_other_queues_are_not_asked(self) -> None:
+        sqs = Sqs(rush=2, standard=3)
+        assert len(queues(sqs).take(2)) == 2
+        assert [url for url, *_ in sqs.asked] == ["rush"]
+
     def test_in_the_others_turn_the_least_urgent_come_first(self) -> None:
         taken = queues(Sqs(rush=2, bulk=3)).take(4, urgent_last=True)
         assert [item.queue_url for item in taken] == ["bulk", "bulk", "bulk", "rush"]
