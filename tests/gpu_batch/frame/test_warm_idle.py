@@ -1,5 +1,6 @@
 """When a warm worker asks for more, and when it leaves: its loop on a clock of ours, without a queue or an engine."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,6 +23,7 @@ class Loop:
     def __init__(self, folder: Path, idle_s: float, micro_batch: int = 4) -> None:
         self.now = 0.0
         self.polls: list[int] = []
+        self.after_polls: dict[int, Callable[[], None]] = {}
         self.takes: list[tuple[int, dict[str, Any]]] = []
         self.work_until = self.worked_at = 0.0
         self.worker = WarmWorker(
@@ -33,6 +35,7 @@ class Loop:
     def wait(self, most: int, seconds: int) -> list[Message]:
         assert most >= 1
         self.polls.append(seconds)
+        self.after_polls.get(len(self.polls), lambda: None)()
         self.now += seconds
         return []
 
@@ -105,6 +108,15 @@ class TestLeaving:
         loop.worker._finishing = cast(Any, Writing(5))
         self.run(loop, environment)
         assert len(loop.polls) == 6
+
+    def test_an_attempt_that_has_not_ended_keeps_it(self, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """All its pictures are drawn, and its end is not told yet; here it ends after five polls."""
+        loop = Loop(tmp_path, idle_s=0.0)
+        order = loop.hold(1)
+        order.missing.clear()
+        loop.after_polls[5] = lambda: loop.worker._hand.drop(order)
+        self.run(loop, environment)
+        assert len(loop.polls) == 5
 
     def test_without_idle_time_it_leaves_at_once(self, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
         loop = Loop(tmp_path, idle_s=0.0)

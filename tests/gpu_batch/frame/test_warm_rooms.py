@@ -190,7 +190,10 @@ class TestUpkeep:
         assert not tended.unclaimed.canceled.is_set()
 
     def test_a_drawing_that_does_not_come_back_is_given_up(self) -> None:
-        """Long after the deadline of what is being drawn, not of what is drawn."""
+        """Long after the deadline of what is being drawn, not of what is drawn, and not while it may still notice."""
+        noticing = Tended(deadline_s=5 - GRACE_S)
+        noticing.upkeep.tend(1.0)
+        assert noticing.stuck == 0
         tended = Tended(deadline_s=-GRACE_S - 1)
         tended.upkeep.tend(1.0)
         assert tended.stuck == 1
