@@ -78,14 +78,16 @@ class Drawing:
             _logger.warning("a picture failed: %s", error, exc_info=error.__cause__ or error)
             self.failed(sheets[0].order, error)
             return
-        part = 1
-        if isinstance(error, OutOfMemory):
-            part = self._rooms[sheets[0].order.key.plain] = len(sheets) // 2
-        _logger.warning(
-            "a micro-batch is drawn again in parts", extra={"error": str(error), "pictures": len(sheets), "part": part}
-        )
-        for start in range(0, len(sheets), part):
-            self.run(engine, sheets[start : start + part])
+        key, alone = sheets[0].order.key, not isinstance(error, OutOfMemory)
+        if not alone:
+            self._rooms[key.plain] = len(sheets) // 2
+        _logger.warning("a micro-batch is drawn again in parts", extra={"error": str(error), "pictures": len(sheets)})
+        rest = list(sheets)
+        while rest:
+            # Asked anew each time: the first half may have found that it does not fit either.
+            part = 1 if alone else self.room(key)
+            self.run(engine, rest[:part])
+            rest = rest[part:]
 
     def _timed(self, engine: ImageEngine, sheets: Sequence[Sheet]) -> list[Any]:
         drawn = [0] * len(sheets)

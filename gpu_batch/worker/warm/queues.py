@@ -1,6 +1,7 @@
 """The images queues: receiving by priority, keeping messages invisible, putting back, deleting."""
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -99,13 +100,15 @@ class Queues:
 
     def delete(self, message: Message) -> None:
         """Done with it. Where that fails it comes again, and whoever gets it finds how the attempt stands."""
-        for wait_s, _ in zip(backoff(0.2, 2.0), range(_DELETE_TRIES), strict=False):
+        for left, wait_s in zip(reversed(range(_DELETE_TRIES)), backoff(0.2, 2.0), strict=False):
             try:
                 self._sqs.delete_message(QueueUrl=message.queue_url, ReceiptHandle=message.receipt)
             except (BotoCoreError, ClientError) as error:
-                _logger.warning("a message could not be deleted", extra={"error": str(error), "wait": wait_s})
+                _logger.warning("a message could not be deleted", extra={"error": str(error), "tries_left": left})
             else:
                 return
+            if left:
+                time.sleep(wait_s)
 
     def _change(self, messages: Iterable[Message], seconds: int) -> None:
         for url, some in _by_queue(messages):

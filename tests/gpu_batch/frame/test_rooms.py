@@ -22,7 +22,21 @@ from tests.gpu_batch.frame.region import Region
 from tests.gpu_batch.frame.test_attempt import work
 from tests.support.aws import ROOT
 from worker import signals
-from worker.errors import BugError, DeadlineError, Interrupted, QualityError, TransientError, WorkerError, explain
+from worker.errors import (
+    BadManifest,
+    BugError,
+    Canceled,
+    DeadlineError,
+    DiskFull,
+    InputError,
+    Interrupted,
+    OutOfMemory,
+    QualityError,
+    TransientError,
+    WorkerError,
+    WorkerLost,
+    explain,
+)
 from worker.progress import Reporter, Sender, Track
 from worker.signals import Stop
 from worker.storage import Missing
@@ -163,6 +177,8 @@ class TestMeaning:
         [
             (OSError(errno.ENOSPC, "No space left on device"), "transient", "disk_full"),
             (OSError(errno.EFBIG, "File too large"), "transient", "disk_full"),
+            (OSError(errno.EDQUOT, "Disk quota exceeded"), "transient", "disk_full"),
+            (ValueError("No space left on device"), "bug", "unexpected_error"),
             (OSError("[Errno 28] No space left on device: 'x'"), "transient", "disk_full"),
             (RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/3"), "transient", "disk_full"),
             (_Chained(OSError(errno.ENOSPC, "full")), "transient", "disk_full"),
@@ -172,9 +188,14 @@ class TestMeaning:
                 "out_of_memory",
                 "out_of_memory",
             ),
+            (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory", "out_of_memory"),
+            (RuntimeError("CUDA error: out of memory"), "out_of_memory", "out_of_memory"),
+            (RuntimeError("CUDA error: device-side assert triggered"), "bug", "unexpected_error"),
             (_Chained(MemoryError()), "out_of_memory", "out_of_memory"),
+            (_Chained(_Chained(MemoryError())), "out_of_memory", "out_of_memory"),
             (EndpointConnectionError(endpoint_url="x"), "transient", "network"),
             (TimeoutError("slow"), "transient", "network"),
+            (ConnectionResetError("reset by peer"), "transient", "network"),
             (QualityError("rough", "m", "f"), "insufficient_quality", "rough"),
             (KeyError("x"), "bug", "unexpected_error"),
             (PermissionError(errno.EACCES, "denied"), "bug", "unexpected_error"),
@@ -184,6 +205,47 @@ class TestMeaning:
         """Also where a library wrapped it or kept the text alone."""
         meaning = explain(error)
         assert (meaning.category, meaning.code) == (FailureCategory(category), code)
+
+    def test_what_was_being_handled_counts_unless_it_was_put_aside(self) -> None:
+        """`raise … from None` says that the first error is no cause; a circle of causes ends."""
+
+        def raised(*, aside: bool) -> Exception:
+            try:
+                try:
+                    raise MemoryError
+                except MemoryError:
+                    if aside:
+                        raise KeyError("x") from None
+                    raise KeyError("x")  # noqa: B904 - this is what is tested
+            except KeyError as error:
+                return error
+
+        assert explain(raised(aside=False)).category == "out_of_memory"
+        assert explain(raised(aside=True)).category == "bug"
+        circle = KeyError("x")
+        circle.__cause__ = other = KeyError("y")
+        other.__cause__ = circle
+        assert explain(circle).code == "unexpected_error"
+
+    @pytest.mark.parametrize(
+        ("error", "exit_code"),
+        [
+            (InputError("c", "m", "f"), 65),
+            (QualityError("c", "m", "f"), 65),
+            (TransientError("c", "m"), 75),
+            (DiskFull(), 75),
+            (OutOfMemory("m"), 75),
+            (Interrupted(), 75),
+            (WorkerLost(), 75),
+            (Canceled(), 65),
+            (DeadlineError(), 65),
+            (BugError("c", "m"), 70),
+            (BadManifest("m"), 64),
+        ],
+    )
+    def test_only_what_may_work_next_time_is_entered_again(self, error: WorkerError, exit_code: int) -> None:
+        """Batch enters a job again at 75 alone: not what was canceled, is too late, or ends the same way each time."""
+        assert error.exit == exit_code
 
     def test_torchs_own_memory_error_is_known_by_name(self) -> None:
         """The frame does not import torch."""

@@ -1,7 +1,6 @@
 """The warm worker with a toy engine: the protocol of tickets, micro-batches, and that one bad request fails alone."""
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -98,11 +97,12 @@ class TestDrains:
         assert all(isinstance(job.last, Done) for job in jobs)
 
     def test_an_idle_worker_waits_for_its_time_then_leaves(self, fleet: Fleet) -> None:
-        """A job that comes while it idles is drawn without a new start."""
+        """A job that comes when all is done is drawn without a new start; `test_warm_idle.py` has the times."""
         worker = fleet.start(IDLE_SECONDS="3")
         first = fleet.submit(seed=1)
-        wait_for(lambda: "result.json" in first.names(), "the first")
-        time.sleep(1)
+        # The message is deleted last of all: from here on the worker has nothing to do.
+        wait_for(lambda: fleet.waiting() == 0, "the end of the first")
+        assert isinstance(first.last, Done)
         second = fleet.submit(seed=2)
         assert worker.wait() == 0
         assert isinstance(second.last, Done)
@@ -273,8 +273,7 @@ class TestTakenAway:
         begun = fleet.submit(seed=10, count=6, guidance=0.4)
         other = fleet.submit("bulk", seed=50, count=2, width=80)
         worker = fleet.start()
-        wait_for(lambda: kept(begun), "a kept picture")
-        time.sleep(0.2)
+        wait_for(lambda: kept(begun) == 4, "the first micro-batch")
         assert worker.terminate() == 75
         assert (failed(begun).category, failed(begun).code) == (FailureCategory.transient, "interrupted")
         assert CLAIM not in other.names()

@@ -13,7 +13,7 @@ from snapforge.contracts.tickets import BEAT, CANCELED, LOST_SECONDS, Ticket
 from tests.gpu_batch.frame.warm import work
 from worker.signals import GRACE_S, Stop
 from worker.storage import Missing, Storage
-from worker.warm.choice import SWAP_AFTER_S, TURN, choose, share_out
+from worker.warm.choice import choose, share_out
 from worker.warm.intake import Hand
 from worker.warm.order import Key, Order
 from worker.warm.queues import VISIBILITY_S, Message, Queues
@@ -30,6 +30,7 @@ class Waits:
     arrived: float = 0.0
     pictures: int = 1
     width: int = 64
+    reduced: bool = False
     missing: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -38,12 +39,12 @@ class Waits:
     @property
     def key(self) -> Key:
         """Size and model decide."""
-        return Key(self.model, False, self.width, 64, 4, 0.0, ())
+        return Key(self.model, self.reduced, self.width, 64, 4, 0.0, ())
 
 
-def chosen(*orders: Waits, room: int = 4, loaded: str = "m", turn: int = 0, now: float = 1.0) -> dict[str, int]:
+def chosen(*orders: Waits, room: int = 4, loaded: str | None = "m", turn: int = 0, now: float = 1.0) -> dict[str, int]:
     """Pictures of each order in the next micro-batch."""
-    shares = choose(orders, room, (loaded, False), turn, now)
+    shares = choose(orders, room, loaded and (loaded, False), turn, now)
     return {share.order.name: len(share.indices) for share in shares}
 
 
@@ -65,16 +66,26 @@ class TestChoice:
     def test_the_least_urgent_lead_every_eighth(self) -> None:
         """However many rush orders come."""
         orders = (Waits("rush", priority=0), Waits("bulk", priority=2, width=96))
-        led = [next(iter(chosen(*orders, turn=turn))) for turn in range(2 * TURN)]
-        assert led == (["rush"] * (TURN - 1) + ["bulk"]) * 2
+        led = [next(iter(chosen(*orders, turn=turn))) for turn in range(16)]
+        assert led == (["rush"] * 7 + ["bulk"]) * 2
 
     @pytest.mark.part("JOB-7")
     def test_the_loaded_model_goes_on_until_another_has_waited_long(self) -> None:
-        """An urgent order swaps at once."""
+        """For 20 s; an urgent order swaps at once. The reduced model is another one than the whole."""
         old, new = Waits("old", model="other", arrived=0.0), Waits("new", arrived=5.0)
-        assert chosen(old, new, now=SWAP_AFTER_S - 1) == {"new": 1}
-        assert chosen(old, new, now=SWAP_AFTER_S + 1) == {"old": 1}
+        assert chosen(old, new, now=19.0) == {"new": 1}
+        assert chosen(old, new, now=21.0) == {"old": 1}
         assert chosen(Waits("rush", model="other", priority=0), new) == {"rush": 1}
+        reduced = Waits("reduced", reduced=True, arrived=0.0)
+        assert chosen(reduced, new, now=19.0) == {"new": 1}
+        assert chosen(reduced, new, now=19.0, loaded=None) == {"reduced": 1}
+
+    def test_of_equals_who_came_first_gets_the_room(self) -> None:
+        """Whatever order they are listed in; the leader's pictures come before those of more urgent companions."""
+        first, second = Waits("first", arrived=1.0, pictures=3), Waits("second", arrived=2.0, pictures=3)
+        assert chosen(second, first) == {"first": 3, "second": 1}
+        bulk, rush = Waits("bulk", priority=2, pictures=3), Waits("rush", priority=0, pictures=3)
+        assert chosen(rush, bulk, turn=7) == {"bulk": 3, "rush": 1}
 
     @pytest.mark.part("JOB-12")
     @pytest.mark.parametrize(
@@ -179,7 +190,10 @@ class TestUpkeep:
         assert not tended.unclaimed.canceled.is_set()
 
     def test_a_drawing_that_does_not_come_back_is_given_up(self) -> None:
-        """Long after the deadline of what is being drawn, not of what is drawn."""
+        """Long after the deadline of what is being drawn, not of what is drawn, and not while it may still notice."""
+        noticing = Tended(deadline_s=5 - GRACE_S)
+        noticing.upkeep.tend(1.0)
+        assert noticing.stuck == 0
         tended = Tended(deadline_s=-GRACE_S - 1)
         tended.upkeep.tend(1.0)
         assert tended.stuck == 1

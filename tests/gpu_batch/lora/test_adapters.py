@@ -17,7 +17,7 @@ from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.gpu_batch.lora import made
 from tests.gpu_batch.lora.trained import Trained
 from worker.engines.image.adapters import Adapter, Adapters
-from worker.engines.image.adapters.fixed import reserve
+from worker.engines.image.adapters.compiled import add_slots
 from worker.engines.image.batches import Batches
 from worker.engines.image.flux import Flux
 from worker.engines.image.flux2 import Flux2
@@ -47,7 +47,7 @@ class Drawer:
     def __init__(self, model: Path, *, compiled: bool = False) -> None:
         self.pipeline = base_model.load(model, "cpu", only="all")
         if compiled:
-            reserve(self.pipeline)
+            add_slots(self.pipeline)
         self.adapters = Adapters(self.pipeline)
 
     def draw(self, wanted: Sequence[Adapter]) -> npt.NDArray[np.uint8]:
@@ -120,7 +120,7 @@ class TestUse:
         path = made.make(tmp_path / "klein", tmp_path / "any.safetensors", seed=1)
         pipeline = load_pipeline(tmp_path / "klein", "cpu", Levers(), reduced=False)
         if slots:
-            reserve(pipeline)
+            add_slots(pipeline)
         engine = Batches(Flux2(pipeline), ())
         with_it = replace(CHAIR, adapters=(Adapter("any", "content", path, 1.0),))
         before, between, after = (one(engine, drawing) for drawing in (CHAIR, with_it, CHAIR))

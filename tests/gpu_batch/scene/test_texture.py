@@ -8,8 +8,9 @@ import pytest
 import trimesh
 
 from tests.gpu_batch.scene.sphere import RADIUS, capture_of_sphere, colour_of
-from worker.engines.scene import quality, texture
+from worker.engines.scene import photos, quality, texture
 from worker.engines.scene.rays import Tracer, read_texture
+from worker.engines.scene.views import View
 
 pytestmark = pytest.mark.part("JOB-10")
 
@@ -24,6 +25,12 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, texture.Tex
     texture.add_photos(folder, texels, Tracer(vertices, faces), capture.views, masked=True, tick=lambda share: None)
     picture, seen = texture.paint(texels)
     return folder, texture.Textured(vertices, faces, uv, picture), seen
+
+
+def _object_pixels(folder: Path, view: View) -> np.ndarray:
+    """Colours (N, 3) of the photo where its mask shows the object."""
+    rgba = photos.read(folder / "views" / f"{view.index:03d}.png")
+    return rgba[rgba[..., 3] > 250][:, :3]
 
 
 class TestUnwrap:
@@ -72,6 +79,53 @@ class TestTexture:
         capture = capture_of_sphere(folder)
         half = texture.Textured(model.vertices, model.faces[: len(model.faces) // 2], model.uv, model.texture)
         assert quality.psnr(folder, capture, half, capture.views) < 20
+
+    def test_where_nothing_is_drawn_mid_grey_is_compared(self, painted: tuple[Path, texture.Textured, float]) -> None:
+        """The model lies far off: each pixel of the object costs its distance from mid-grey."""
+        folder, model, _ = painted
+        capture = capture_of_sphere(folder)
+        photo = np.concatenate([_object_pixels(folder, view) for view in capture.views]).astype(float)
+        grey = -10 * np.log10((((photo - 127.5) / 255) ** 2).mean())
+        gone = replace(model, vertices=model.vertices + np.float32([0, 0, 1e4]))
+        assert quality.psnr(folder, capture, gone, capture.views) == pytest.approx(grey, abs=0.05)
+
+    def test_the_soft_edge_of_a_mask_is_not_measured(
+        self, painted: tuple[Path, texture.Textured, float], tmp_path: Path
+    ) -> None:
+        """Half transparent pixels hold some of the background's colour: those of the left half cost nothing."""
+        _, model, _ = painted
+        capture = capture_of_sphere(tmp_path)
+        for view in capture.views:
+            path = tmp_path / "views" / f"{view.index:03d}.png"
+            rgba = photos.read(path)
+            soft = (rgba[..., 3] > 0) & (np.arange(view.width) < view.width / 2)
+            rgba[soft] = (255, 255, 255, 120)
+            photos.write(path, rgba)
+        assert quality.psnr(tmp_path, capture, model, capture.views) > 31
+
+    def test_without_masks_the_mesh_says_where_to_measure_unless_it_is_next_to_nothing(
+        self, painted: tuple[Path, texture.Textured, float]
+    ) -> None:
+        """The black background costs nothing beside a model that is there; a speck is held against all of it."""
+        folder, model, _ = painted
+        capture = replace(capture_of_sphere(folder), masks="none")
+        assert quality.psnr(folder, capture, model, capture.views) > 30
+        speck = replace(model, vertices=model.vertices / 20)
+        assert quality.psnr(folder, capture, speck, capture.views) < 10
+
+    def test_it_is_measured_at_eight_hundred_pixels(
+        self, painted: tuple[Path, texture.Textured, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Larger photos are made smaller: more would cost time and tell of noise."""
+        _, model, _ = painted
+        capture = capture_of_sphere(tmp_path, count=1, size=1000)
+        sizes: list[tuple[int, int]] = []
+        draw = quality.draw
+        monkeypatch.setattr(
+            quality, "draw", lambda model, view, tracer: (sizes.append((view.width, view.height)), draw(model, view))[1]
+        )
+        quality.psnr(tmp_path, capture, model, capture.views)
+        assert sizes == [(800, 800)]
 
     def test_hidden_texels_take_no_colour_of_what_hides_them(self, tmp_path: Path) -> None:
         """A small ball inside the sphere is seen by nobody."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from worker.engines.base import Device
-from worker.engines.image.adapters.fixed import reserve
+from worker.engines.image.adapters.compiled import add_slots
 from worker.errors import BugError
 
 _GRAPHS = 32
@@ -73,7 +73,7 @@ class Levers:
             pipeline.vae.to(memory_format=torch.channels_last)
         if self.compile:
             # A compiled graph keeps the layers that it was made of: places for adapters come first.
-            reserve(pipeline)
+            add_slots(pipeline)
             # One graph each for no adapter and for one to four, for one picture and for several.
             torch._dynamo.config.recompile_limit = _GRAPHS
             # The cache decides by values: its branch cannot be part of one graph.

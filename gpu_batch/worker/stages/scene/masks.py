@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 from worker.stages.base import Context
 from worker.stages.scene import poses
-from worker.stages.scene.work import photo_paths, teller
+from worker.stages.scene.work import mask_store, photo_paths, teller
 
 if TYPE_CHECKING:
     from worker.engines.scene.masks.segmenter import Segmenter
-    from worker.engines.scene.masks.store import Masks
 
 
 def done(context: Context) -> bool:
@@ -22,20 +21,13 @@ def run(context: Context) -> None:
     """Make the masks of the kind that fits the photos."""
     from worker.engines.scene.masks import first
 
-    tell, store = teller(context), load(context)
+    tell, store = teller(context), mask_store(context)
     made = first.make(photo_paths(context), store, _segmenter(context), lambda share: tell(share, "Outlines"))
     for note in made.notes:
         context.note(note)
     context.state.update(masks=made.kind, masked=store.made)
     if store.made:
         context.checkpoint("masks", store.folder)
-
-
-def load(context: Context) -> "Masks":
-    """The masks by photo number."""
-    from worker.engines.scene.masks.store import Masks
-
-    return Masks(context.folder / "masks", photo_paths(context))
 
 
 def _segmenter(context: Context) -> "Segmenter | None":

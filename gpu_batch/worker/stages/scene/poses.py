@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from worker.stages.base import Context
-from worker.stages.scene.work import photo_paths, scene_work, settings, teller, used_photos
+from worker.stages.scene.work import mask_store, photo_paths, scene_work, settings, teller, used_photos
 
 _KEEP_EVERY_S = 25.0
 _ROUND = 270
@@ -23,10 +23,9 @@ def done(context: Context) -> bool:
 def run(context: Context) -> None:
     """Find the poses, bring the photos into the normalised frame, hold some views out."""
     from worker.engines.scene import normalise, poses
-    from worker.stages.scene import masks
 
     work, tell, paths = scene_work(context), teller(context), photo_paths(context)
-    kind, made, given, sizes = context.state["masks"], masks.load(context), used_photos(context), settings(context)
+    kind, made, given, sizes = context.state["masks"], mask_store(context), used_photos(context), settings(context)
     folder = context.folder / "sparse"
     context.restore("sparse", folder)
     used = _keyframes(context, paths, lambda share: tell(0.05 * share, "Looking for frames of a video"))

@@ -1,4 +1,4 @@
-"""What the scene's stages share: the typed work order, the sizes, the photos' paths."""
+"""What the scene's stages share: the typed work order, the sizes, the photos' paths, the masks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -8,6 +8,7 @@ from worker.errors import BugError
 from worker.stages.base import Context
 
 if TYPE_CHECKING:
+    from worker.engines.scene.masks.store import Masks
     from worker.engines.scene.presets import Settings
 
 
@@ -37,6 +38,13 @@ def photo_paths(context: Context) -> list[Path]:
 
     paths = find(context.folder / "photos", len(scene_work(context).photos))
     return [paths[index] for index in context.state["usable"]]
+
+
+def mask_store(context: Context) -> "Masks":
+    """The masks by photo number, as the stage `masks` leaves them."""
+    from worker.engines.scene.masks.store import Masks
+
+    return Masks(context.folder / "masks", photo_paths(context))
 
 
 class Tell(Protocol):

@@ -5,10 +5,10 @@ from typing import Any
 
 from snapforge.contracts.adapters import MAX_BLENDED
 from worker.engines.base import Adapter
-from worker.engines.image.adapters.use import several
+from worker.engines.image.adapters.peft_warnings import ignore_second_adapter
 
 
-class LooseRack:
+class UncompiledAdapters:
     """Keeps the MAX_BLENDED adapters that were used last."""
 
     def __init__(self, pipeline: Any) -> None:
@@ -35,7 +35,7 @@ class LooseRack:
             self._pipeline.disable_lora()
 
     def _load(self, adapter: Adapter) -> None:
-        with several():
+        with ignore_second_adapter():
             self._pipeline.load_lora_weights(
                 adapter.path.parent,
                 weight_name=adapter.path.name,

@@ -11,15 +11,15 @@ from typing import Any
 
 from snapforge.contracts.adapters import MAX_BLENDED, MAX_RANK
 from worker.engines.base import Adapter
-from worker.engines.image.adapters.use import several
+from worker.engines.image.adapters.peft_warnings import ignore_second_adapter
 from worker.engines.lora.adapter import PREFIX
 from worker.engines.lora.families import find_family
 
 _SLOTS = [f"slot{number}" for number in range(MAX_BLENDED)]
 
 
-def reserve(pipeline: Any) -> None:
-    """Make the slots in the transformer, which works as without them. Nothing for models that know no adapters."""
+def add_slots(pipeline: Any) -> None:
+    """Add the slots to the transformer, which works as without them. Nothing for models that know no adapters."""
     family = find_family(type(pipeline).__name__)
     if family is None:
         return
@@ -28,19 +28,19 @@ def reserve(pipeline: Any) -> None:
     for slot in _SLOTS:
         # Fresh layers are zero where it counts, so an empty slot changes nothing.
         config = peft.LoraConfig(r=MAX_RANK, lora_alpha=MAX_RANK, target_modules=family.targets)
-        with several():
+        with ignore_second_adapter():
             pipeline.transformer.add_adapter(config, adapter_name=slot)
     pipeline.transformer.requires_grad_(False)
     hotswap.prepare_model_for_compiled_hotswap(pipeline.transformer, target_rank=MAX_RANK)
     pipeline.disable_lora()
 
 
-def is_reserved(pipeline: Any) -> bool:
+def has_slots(pipeline: Any) -> bool:
     """Whether the pipeline has the slots."""
     return _SLOTS[0] in getattr(pipeline.transformer, "peft_config", {})
 
 
-class FixedRack:
+class CompiledAdapters:
     """The slots of a pipeline and what is in them."""
 
     def __init__(self, pipeline: Any) -> None:

@@ -1,19 +1,19 @@
 """Which adapters work on the next pictures."""
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from snapforge.contracts.adapters import MAX_BLENDED
 from worker.engines.base import Adapter
+from worker.engines.image.adapters.compiled import CompiledAdapters, has_slots
+from worker.engines.image.adapters.uncompiled import UncompiledAdapters
 from worker.engines.lora.adapter import check_fits, check_layers, read_header, transformer_width
 from worker.engines.lora.families import find_family
 from worker.errors import InputError
 
 
-class Rack(Protocol):
-    """Where a pipeline keeps adapters, which fit: they were looked at."""
+class LoadedAdapters(Protocol):
+    """The adapters in a pipeline. All of them were checked: they fit it."""
 
     def activate(self, wanted: Sequence[Adapter]) -> None:
         """Make exactly these work (one at least, all of another content)."""
@@ -25,14 +25,13 @@ class Rack(Protocol):
 
 
 class Adapters:
-    """The adapters of one pipeline, compiled (after `fixed.reserve`) or not. Pipelines that know none may be given."""
+    """The adapters of one pipeline, compiled (after `compiled.add_slots`) or not. It may be one that knows none."""
 
     def __init__(self, pipeline: Any) -> None:
-        from worker.engines.image.adapters.fixed import FixedRack, is_reserved
-        from worker.engines.image.adapters.loose import LooseRack
-
         self._pipeline = pipeline
-        self._rack: Rack = FixedRack(pipeline) if is_reserved(pipeline) else LooseRack(pipeline)
+        self._loaded: LoadedAdapters = (
+            CompiledAdapters(pipeline) if has_slots(pipeline) else UncompiledAdapters(pipeline)
+        )
 
     def use(self, wanted: Sequence[Adapter]) -> None:
         """Make these the adapters of the next pictures; no other one works any more. Weight 0 is as if left out.
@@ -42,7 +41,7 @@ class Adapters:
         """
         working = sorted((adapter for adapter in wanted if adapter.weight != 0), key=lambda adapter: adapter.sha256)
         if not working:
-            self._rack.deactivate()
+            self._loaded.deactivate()
             return
         if len(working) > MAX_BLENDED:
             raise InputError(
@@ -54,7 +53,7 @@ class Adapters:
             raise InputError("lora_twice", "One LoRA was asked for twice.", "Give it once, with one weight.")
         for adapter in working:
             self._check(adapter)
-        self._rack.activate(working)
+        self._loaded.activate(working)
 
     def _check(self, adapter: Adapter) -> None:
         family = find_family(type(self._pipeline).__name__)
@@ -67,11 +66,3 @@ class Adapters:
         transformer = self._pipeline.transformer
         check_fits(read_header(adapter.path), family.name, transformer_width(transformer), adapter.name)
         check_layers(adapter.path, transformer, adapter.name)
-
-
-@contextmanager
-def several() -> Iterator[None]:
-    """Without peft's warning that a model gets another adapter: here that is what is wanted."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Already found a `peft_config`")
-        yield

@@ -1,0 +1,312 @@
+"""Messages and claims of a warm worker against queues and a store in memory: what it receives, keeps and puts back."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM, LOST_SECONDS, RESULT, Ticket
+from tests.gpu_batch.frame.test_rooms import never
+from tests.gpu_batch.frame.test_warm_batching import manifest
+from worker.errors import BugError, TransientError, WorkerError
+from worker.kinds import Kind
+from worker.signals import Stop
+from worker.storage import Found, Missing, Storage
+from worker.warm.intake import Hand, Intake
+from worker.warm.order import Order
+from worker.warm.queues import Message, Queues
+from worker.warm.settings import Settings
+
+URLS = ("rush", "standard", "bulk")
+PREFIX = "s3://bucket/runs/j/1/1/"
+
+
+class Sqs:
+    """Queues by their address, each a list of bodies; notes what it was asked."""
+
+    def __init__(self, **bodies: int) -> None:
+        self.bodies = {url: [f"{url}-{number}" for number in range(bodies.get(url, 0))] for url in URLS}
+        self.asked: list[tuple[str, int, int, int]] = []
+        self.changed: list[tuple[str, int, int]] = []
+        self.deleted: list[str] = []
+        self.fails = 0
+
+    def receive_message(self, **how: Any) -> dict[str, Any]:
+        url, most = how["QueueUrl"], how["MaxNumberOfMessages"]
+        assert 1 <= most <= 10
+        self.asked.append((url, most, how["WaitTimeSeconds"], how["VisibilityTimeout"]))
+        given, self.bodies[url] = self.bodies[url][:most], self.bodies[url][most:]
+        return {"Messages": [{"MessageId": body, "Body": body, "ReceiptHandle": f"r-{body}"} for body in given]}
+
+    def change_message_visibility_batch(self, **how: Any) -> dict[str, Any]:
+        entries = how["Entries"]
+        assert 1 <= len(entries) <= 10
+        assert len({entry["Id"] for entry in entries}) == len(entries)
+        self.changed += [(how["QueueUrl"], len(entries), entry["VisibilityTimeout"]) for entry in entries[:1]]
+        return {}
+
+    def delete_message(self, **how: Any) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "DeleteMessage")
+        self.deleted.append(how["ReceiptHandle"])
+
+
+def message(url: str = "standard", number: int = 0, body: str = "{}") -> Message:
+    return Message(f"{url}-{number}", body, f"r-{url}-{number}", url, URLS.index(url))
+
+
+def queues(sqs: Sqs) -> Queues:
+    return Queues(sqs, URLS)
+
+
+@pytest.mark.part("JOB-6")
+class TestReceiving:
+    def test_urgent_queues_are_emptied_first_and_no_more_is_taken_than_wanted(self) -> None:
+        taken = queues(Sqs(rush=2, standard=3, bulk=9)).take(6)
+        assert [(item.queue_url, item.priority) for item in taken] == [
+            ("rush", 0), ("rush", 0), ("standard", 1), ("standard", 1), ("standard", 1), ("bulk", 2),
+        ]  # fmt: skip
+
+    def test_with_enough_taken_the_other_queues_are_not_asked(self) -> None:
+        sqs = Sqs(rush=2, standard=3)
+        assert len(queues(sqs).take(2)) == 2
+        assert [url for url, *_ in sqs.asked] == ["rush"]
+
+    def test_in_the_others_turn_the_least_urgent_come_first(self) -> None:
+        taken = queues(Sqs(rush=2, bulk=3)).take(4, urgent_last=True)
+        assert [item.queue_url for item in taken] == ["bulk", "bulk", "bulk", "rush"]
+
+    @pytest.mark.parametrize(("than", "asked"), [(0, []), (1, ["rush"]), (2, ["rush", "standard"])])
+    def test_only_what_is_more_urgent_is_asked_for_with_a_full_hand(self, than: int, asked: list[str]) -> None:
+        sqs = Sqs()
+        assert queues(sqs).take(4, more_urgent_than=than) == []
+        assert [url for url, *_ in sqs.asked] == asked
+
+    def test_a_message_is_ours_for_two_minutes_and_ten_come_at_once(self) -> None:
+        """Taking does not wait: there is work in hand."""
+        sqs = Sqs(rush=40)
+        assert len(queues(sqs).take(32)) == 10
+        assert sqs.asked[0] == ("rush", 10, 0, 120)
+
+    def test_an_idle_worker_waits_on_all_queues_together(self) -> None:
+        """What another queue had to give comes with the next look, and is not lost at the end."""
+        sqs = Sqs(standard=1, bulk=1)
+        made = queues(sqs)
+        got = made.wait(10, 2)
+        while len(got) < 2:
+            got += made.wait(10, 2)
+        assert sorted(item.queue_url for item in got) == ["bulk", "standard"]
+        assert {(url, seconds) for url, _, seconds, _ in sqs.asked} == {(url, 2) for url in URLS}
+        assert made.close() == []
+
+
+@pytest.mark.part("JOB-4")
+class TestKeeping:
+    def test_visibility_changes_go_by_queue_and_ten_at_a_time(self) -> None:
+        """SQS refuses larger batches as a whole."""
+        sqs = Sqs()
+        queues(sqs).put_back([message("rush", at) for at in range(23)] + [message("bulk")], 7)
+        assert sqs.changed == [("rush", 10, 7), ("rush", 10, 7), ("rush", 3, 7), ("bulk", 1, 7)]
+
+    def test_extending_is_for_two_minutes_and_putting_back_for_none(self) -> None:
+        sqs = Sqs()
+        queues(sqs).extend([message()])
+        queues(sqs).put_back([message()])
+        assert [seconds for *_, seconds in sqs.changed] == [120, 0]
+
+    @pytest.mark.parametrize(("fails", "deleted"), [(0, 1), (2, 1), (3, 0)])
+    def test_deleting_is_tried_three_times_with_a_pause_between(
+        self, monkeypatch: pytest.MonkeyPatch, fails: int, deleted: int
+    ) -> None:
+        """After three failures the message comes again, and nobody waits for that."""
+        pauses: list[float] = []
+        monkeypatch.setattr("worker.warm.queues.time", SimpleNamespace(sleep=pauses.append))
+        sqs = Sqs()
+        sqs.fails = fails
+        queues(sqs).delete(message())
+        assert sqs.deleted == ["r-standard-0"] * deleted
+        assert (sqs.fails, len(pauses)) == (0, min(fails, 2))
+        assert pauses == sorted(pauses)
+
+
+class Shelf:
+    """S3 in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.out_of_reach = False
+
+    def write(self, uri: str, body: bytes, media_type: str) -> None:
+        del media_type
+        self.objects[uri] = body
+
+    def write_first(self, uri: str, body: bytes, media_type: str) -> bool:
+        if self.out_of_reach:
+            raise TransientError("storage_unavailable", uri)
+        if uri in self.objects:
+            return False
+        self.write(uri, body, media_type)
+        return True
+
+    def read(self, uri: str) -> bytes:
+        if uri not in self.objects:
+            raise Missing(uri)
+        return self.objects[uri]
+
+    def find(self, prefix: str) -> Iterator[Found]:
+        return (Found(uri, "e", 1) for uri in self.objects if uri.startswith(prefix))
+
+
+class Reports:
+    """The queue of reports: what was sent, in order."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+
+    def send_message(self, **how: Any) -> None:
+        self.bodies.append(json.loads(how["MessageBody"]))
+
+
+class Desk:
+    """An intake of the worker `warm-1`, with one order that it has opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shelf, self.sqs, self.reports, self.hand = Shelf(), Sqs(), Reports(), Hand()
+        self.failed: list[str] = []
+        self.stop = Stop(None, never)
+        self.intake = Intake(
+            Settings(URLS, 0, 4, "warm-1", "1"), cast(Storage, self.shelf), queues(self.sqs), self.hand, self.stop,
+            folder=folder, kind=Kind((), lambda context: ("", "")), adapters=cast(Any, None), sqs=self.reports,
+            failed=self._fail,
+        )  # fmt: skip
+        self.open(message())
+
+    def _fail(self, order: Order, error: WorkerError) -> None:
+        self.failed.append(error.code)
+
+    def open(self, one: Message) -> None:
+        """The ticket of job `j`, in a message."""
+        self.shelf.objects[f"{PREFIX}manifest.json"] = manifest().model_dump_json().encode()
+        uri = f"{PREFIX}manifest.json"
+        one.body = Ticket(job_id="j", run=1, attempt=1, manifest_uri=uri, group="g", pictures=1).model_dump_json()
+        self.intake.open(one)
+
+    def claimed_by(self, owner: str, ago_s: float) -> None:
+        self._leave(CLAIM, owner, ago_s)
+
+    def beaten_by(self, owner: str, ago_s: float) -> None:
+        self._leave(BEAT, owner, ago_s)
+
+    def _leave(self, name: str, owner: str, ago_s: float) -> None:
+        at = (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat()
+        self.shelf.objects[PREFIX + name] = json.dumps({"batch_job_id": owner, "at": at}).encode()
+
+    @property
+    def order(self) -> Order:
+        found = self.hand.find(PREFIX)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.mark.part("JOB-4")
+class TestAnothersAttempt:
+    def test_it_is_looked_at_again_when_the_owner_would_count_as_lost(self, desk: Desk) -> None:
+        """Thirty seconds of silence leave sixty: a second more, and not sooner."""
+        desk.claimed_by("warm-0", 300)
+        desk.beaten_by("warm-0", 30)
+        assert not desk.intake.claim(desk.order)
+        ((url, _, seconds),) = desk.sqs.changed
+        assert url == "standard"
+        assert LOST_SECONDS - 30 <= seconds <= LOST_SECONDS - 30 + 1
+        assert (desk.sqs.deleted, desk.reports.bodies, desk.hand.all()) == ([], [], [])
+
+    @pytest.mark.parametrize(("silent_s", "lost"), [(LOST_SECONDS - 2, False), (LOST_SECONDS + 1, True)])
+    def test_it_is_lost_after_the_contracts_seconds_of_silence(self, desk: Desk, silent_s: float, lost: bool) -> None:
+        """By the beat, not by the claim; told in our own name."""
+        desk.claimed_by("warm-0", 3000)
+        desk.beaten_by("warm-0", silent_s)
+        assert not desk.intake.claim(desk.order)
+        told = [(report["code"], report["batch_job_id"]) for report in desk.reports.bodies]
+        assert told == ([("worker_lost", "warm-1")] if lost else [])
+        assert desk.sqs.deleted == (["r-standard-0"] if lost else [])
+
+    def test_a_finished_one_is_told_in_its_owners_name_however_long_ago(self, desk: Desk) -> None:
+        desk.claimed_by("warm-0", 3000)
+        desk.shelf.objects[PREFIX + RESULT] = b"{}"
+        assert not desk.intake.claim(desk.order)
+        assert [(report["type"], report["batch_job_id"]) for report in desk.reports.bodies] == [("done", "warm-0")]
+        assert desk.sqs.deleted == ["r-standard-0"]
+
+    def test_a_canceled_one_is_dropped_without_a_word(self, desk: Desk) -> None:
+        desk.claimed_by("warm-0", 3000)
+        desk.shelf.objects[PREFIX + CANCELED] = b"{}"
+        assert not desk.intake.claim(desk.order)
+        assert (desk.reports.bodies, desk.sqs.deleted) == ([], ["r-standard-0"])
+
+    def test_a_store_out_of_reach_is_tried_again_in_ten_seconds(self, desk: Desk) -> None:
+        desk.shelf.out_of_reach = True
+        assert not desk.intake.claim(desk.order)
+        assert desk.sqs.changed == [("standard", 1, 10)]
+        assert (desk.hand.all(), desk.failed, desk.stop.event.is_set()) == ([], [], False)
+
+
+@pytest.mark.part("JOB-4")
+class TestOwnAttempt:
+    def test_claiming_writes_the_first_beat_before_anything_is_fetched(self, desk: Desk) -> None:
+        """Others hold a claim without a beat against its own age."""
+        assert desk.intake.claim(desk.order)
+        assert json.loads(desk.shelf.objects[PREFIX + BEAT])["batch_job_id"] == "warm-1"
+        assert desk.order.missing == [0]
+
+    def test_a_second_message_of_it_is_an_echo(self, desk: Desk) -> None:
+        """The same delivery again gives the newer receipt; another message is deleted, also after the end."""
+        again = message()
+        again.receipt = "newer"
+        desk.open(again)
+        assert (desk.order.message.receipt, desk.sqs.deleted) == ("newer", [])
+        desk.open(message(number=1))
+        assert desk.sqs.deleted == ["r-standard-1"]
+        desk.hand.drop(desk.order, past=True)
+        desk.open(message(number=2))
+        assert desk.sqs.deleted == ["r-standard-1", "r-standard-2"]
+        assert desk.hand.all() == []
+
+    def test_one_that_was_put_back_is_taken_when_it_comes_again(self, desk: Desk) -> None:
+        desk.hand.drop(desk.order)
+        desk.open(message())
+        assert len(desk.hand.all()) == 1
+
+    def test_a_thousand_ends_are_remembered(self, desk: Desk) -> None:
+        """More than come within a message's visibility, and no more than a process can hold."""
+        order = desk.order
+        for number in range(1001):
+            order.prefix = f"p{number}"
+            desk.hand.drop(order, past=True)
+        assert [desk.hand.is_past(f"p{number}") for number in (0, 1, 1000)] == [False, True, True]
+
+
+@pytest.mark.part("JOB-4")
+class TestSettings:
+    def test_defaults_are_five_minutes_and_four_pictures(self) -> None:
+        read = Settings.read({"IMAGE_QUEUE_URLS": " a , b,", "AWS_BATCH_JOB_ID": "w"})
+        assert read == Settings(("a", "b"), 300.0, 4, "w", "1")
+
+    @pytest.mark.parametrize("wrong", [{"IDLE_SECONDS": "-1"}, {"MICRO_BATCH": "0"}, {"IMAGE_QUEUE_URLS": " , "}])
+    def test_what_cannot_work_is_refused(self, wrong: dict[str, str]) -> None:
+        with pytest.raises(BugError, match="must be set"):
+            Settings.read({"IMAGE_QUEUE_URLS": "a", "AWS_BATCH_JOB_ID": "w"} | wrong)
+
+    def test_zero_idle_seconds_and_one_picture_are_allowed(self) -> None:
+        one = {"IMAGE_QUEUE_URLS": "a", "AWS_BATCH_JOB_ID": "w", "IDLE_SECONDS": "0", "MICRO_BATCH": "1"}
+        assert Settings.read(one).micro_batch == 1
