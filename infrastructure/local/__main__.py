@@ -1,4 +1,4 @@
-"""`python -m infrastructure.local up`: the region in the foreground until Ctrl-C; `invoke`: a deed in a running one."""
+"""`python -m infrastructure.local up`: the region in the foreground until Ctrl-C; `invoke` a command in one."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from infrastructure.local.deed import invoke
+from infrastructure.local.command import invoke
 from infrastructure.local.paths import REPO, Missing
 from infrastructure.local.ports import PortTaken
 from infrastructure.local.region import EmulatorFailed, InUse, Options, Region, RegionFailed
@@ -24,10 +24,10 @@ def main() -> int:
     up.add_argument("--record", action="store_true", help="record every AWS call of functions and jobs")
     up.add_argument("--slots", type=int, default=1, help="GPU jobs at once")
     up.add_argument("--json-ready", type=Path, help="write the addresses to this file when everything is up")
-    deed = commands.add_parser("invoke", help="invoke a function of the running region, e.g. grant-credits")
-    deed.add_argument("function", help="its name without the prefix snapforge-dev-")
-    deed.add_argument("event", help="JSON")
-    deed.add_argument("--state", type=Path, default=REPO / ".local", help="state folder (default: .local)")
+    command = commands.add_parser("invoke", help="invoke a function of the running region, e.g. grant-credits")
+    command.add_argument("function", help="its name without the prefix snapforge-dev-")
+    command.add_argument("event", help="JSON")
+    command.add_argument("--state", type=Path, default=REPO / ".local", help="state folder (default: .local)")
     arguments = parser.parse_args()
     if arguments.command == "invoke":
         return invoke(arguments.state, arguments.function, arguments.event)

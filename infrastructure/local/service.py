@@ -1,4 +1,4 @@
-"""One child process of the region: started on a leash, logged to a file, stopped with patience."""
+"""One child process of the region: ended with its parent, logged to a file, stopped with patience."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from infrastructure.local import leash
+from infrastructure.local import parent_guard
 
 _LAUNCHER = ThreadPoolExecutor(1, thread_name_prefix="launcher")
-"""Every child is forked by this one thread: the kernel ties a child's leash to the thread that forked it."""
+"""Every child is forked by this one thread: the kernel ties a child's end to the thread that forked it."""
 
 
 class Service:
@@ -25,7 +25,7 @@ class Service:
         log: Path,
         *,
         fds: Sequence[int] = (),
-        leash_signal: int = signal.SIGTERM,
+        guard_signal: int = signal.SIGTERM,
         cwd: Path | None = None,
     ) -> None:
         self.name = name
@@ -33,7 +33,7 @@ class Service:
         self.env = dict(env)
         self.log = log
         self._fds = tuple(fds)
-        self._leash_signal = leash_signal
+        self._guard_signal = guard_signal
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
@@ -63,7 +63,7 @@ class Service:
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                leash.command(self._leash_signal, 0, self.argv),
+                parent_guard.command(self._guard_signal, 0, self.argv),
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -60,7 +60,7 @@ class Engine:
         self._tell(job.describe())
 
     def run(self) -> None:
-        """Schedule until SIGTERM or SIGINT. Called on the main thread, which forks every attempt (see leash)."""
+        """Schedule until SIGTERM or SIGINT. Called on the main thread, which forks every attempt (see parent_guard)."""
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infrastructure.local import leash
+from infrastructure.local import parent_guard
 from infrastructure.local.batch.model import Job
 from infrastructure.local.paths import REPO
 
@@ -88,7 +88,7 @@ class Worker:
             log.flush()
             try:
                 process = subprocess.Popen(
-                    leash.command(signal.SIGKILL, NICE, job.command),
+                    parent_guard.command(signal.SIGKILL, NICE, job.command),
                     env=environment,
                     cwd=scratch,
                     stdin=subprocess.DEVNULL,

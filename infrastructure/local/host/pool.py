@@ -47,7 +47,7 @@ class _Child:
 
 
 class Pool:
-    """All function processes of one host. `start_zygote` and `watch` belong to the main thread (see leash)."""
+    """All function processes of one host. `start_zygote` and `watch` belong to the main thread (see parent_guard)."""
 
     def __init__(self, functions: dict[str, Function], functions_file: Path, settings_file: Path) -> None:
         self._functions = functions

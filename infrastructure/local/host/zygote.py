@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from infrastructure.local import leash
+from infrastructure.local import parent_guard
 from infrastructure.local.host import runtime
 from infrastructure.local.host.functions import Function, load
 
@@ -81,7 +81,7 @@ class Zygote:
         pid = os.fork()
         if pid:
             return pid
-        leash.hold(signal.SIGKILL, parent)
+        parent_guard.hold(signal.SIGKILL, parent)
         # The control socket above all: the host learns of the fork server's death by its end.
         kept = os.dup2(channel.fileno(), 3, inheritable=False)
         os.closerange(4, 4096)
@@ -108,7 +108,7 @@ def _shared(functions: dict[str, Function]) -> dict[str, str]:
 
 def main() -> None:
     fd, functions_file, settings_file = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
-    leash.hold(signal.SIGKILL, int(sys.argv[4]))
+    parent_guard.hold(signal.SIGKILL, int(sys.argv[4]))
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = json.loads(settings_file.read_text())

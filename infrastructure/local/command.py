@@ -1,4 +1,4 @@
-"""An operator's deed in a running local region: invoke a function by name, as `aws lambda invoke` does on AWS."""
+"""An operator's command in a running local region: invoke a function by name, as `aws lambda invoke` does on AWS."""
 
 import json
 import sys

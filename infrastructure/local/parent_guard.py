@@ -1,6 +1,6 @@
 """Ties a process to the life of the one that started it, so that nothing is left behind.
 
-Run as a script (`leash.py <signal> <parent pid> <nice> command …`) it holds a foreign program: it asks the
+Run as a script (`parent_guard.py <signal> <parent pid> <nice> command …`) it holds a foreign program: it asks the
 kernel for the signal at the parent's death and then becomes the program.
 """
 
@@ -21,11 +21,11 @@ def hold(sig: int, parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, sig, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit(f"leash: the process {parent} that started this one has ended")
+        sys.exit(f"parent_guard: the process {parent} that started this one has ended")
 
 
 def command(sig: int, nice: int, argv: list[str]) -> list[str]:
-    """The command line that runs `argv` on a leash held by the calling process."""
+    """The command line that runs `argv` so that it ends with the calling process."""
     return [sys.executable, "-I", "-S", str(Path(__file__).resolve()), str(sig), str(os.getpid()), str(nice), *argv]
 
 
