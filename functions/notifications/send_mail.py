@@ -1,12 +1,13 @@
-"""Send the mail that an event calls for."""
+"""Send the mails that an event calls for."""
 
 from snapforge.kit.events import Event
+from snapforge.messages import catalogue
+from snapforge.messages.domain import Channel
 from snapforge.notifications import service
-from snapforge.notifications.domain import BY_EVENT
 from snapforge.triggers import event
 
 
-@event(*BY_EVENT, queue="mail")
+@event(*catalogue.events(Channel.mail), queue="mail")
 def handler(happened: Event) -> None:
-    """Once, however often the event arrives."""
+    """Once each, however often the event arrives."""
     service.handle(happened)

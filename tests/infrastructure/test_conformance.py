@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from snapforge.notifications.domain import BY_EVENT
 from tests.infrastructure.templates import (
     REPO,
     Function,
@@ -116,12 +115,6 @@ class TestSampleEvents:
 
 
 class TestRules:
-    @pytest.mark.part("NTF-1")
-    def test_mail_is_sent_for_what_has_a_template(self) -> None:
-        """The rule in front of the queue `mail` passes exactly the events that become mails."""
-        rule = template("notifications").resources["Mail"]["Properties"]
-        assert set(rule["EventPattern"]["detail-type"]) == set(BY_EVENT)
-
     def test_rules_wait_for_events_that_are_told(self) -> None:
         """A misspelt detail-type waits for ever: each stands in some context's events.py."""
         told = "\n".join(path.read_text() for path in (REPO / "layers/core/snapforge").glob("*/events.py"))

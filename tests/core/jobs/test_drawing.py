@@ -37,7 +37,7 @@ WORK = ImageWork(
 )
 
 
-class MailContext:
+class Scenario:
     """An attempt's order, and what came of it."""
 
     def __init__(self, aws: Aws, queue_url: str, work: ImageWork, provider: str) -> None:
@@ -104,8 +104,8 @@ def make(aws: Aws, served: Served, reports_url: str) -> Any:
     """Make an order: `make(provider, count=…)`."""
     del served
 
-    def order(provider: str = "together", **more: Any) -> MailContext:
-        return MailContext(aws, reports_url, WORK.model_copy(update=more), provider)
+    def order(provider: str = "together", **more: Any) -> Scenario:
+        return Scenario(aws, reports_url, WORK.model_copy(update=more), provider)
 
     return order
 

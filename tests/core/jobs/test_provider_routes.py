@@ -41,7 +41,7 @@ def warm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoscaling, "is_cold", lambda: False)
 
 
-class MailContext:
+class Scenario:
     """A customer's order on its way, with the queues between."""
 
     def __init__(self, engine: Engine, **more: Any) -> None:
@@ -86,7 +86,7 @@ class TestRoutes:
         self, engine: Engine, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("IMAGE_ROUTES", "together,own")
-        house = MailContext(engine, style="watercolour")
+        house = Scenario(engine, style="watercolour")
         row = house.dispatch()
         assert row.route == "provider:together"
         assert row.sent_at is not None
@@ -112,7 +112,7 @@ class TestRoutes:
         self, engine: Engine, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("IMAGE_ROUTES", "together,huggingface,own")
-        house = MailContext(engine, count=1)
+        house = Scenario(engine, count=1)
         house.dispatch()
         served.next("broken")
         house.draw()
@@ -133,7 +133,7 @@ class TestRoutes:
         self, engine: Engine, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("IMAGE_ROUTES", "together")
-        house = MailContext(engine, count=1)
+        house = Scenario(engine, count=1)
         house.dispatch()
         served.next("policy")
         house.draw()
@@ -148,7 +148,7 @@ class TestRoutes:
         self, engine: Engine, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("IMAGE_ROUTES", "together")
-        house = MailContext(engine, model="flux2-klein", count=1)
+        house = Scenario(engine, model="flux2-klein", count=1)
         engine.dispatch(house.who, house.job, engine.start(house.who, house.job))
         heard = engine.heard(house.job)
         assert heard is not None
@@ -160,7 +160,7 @@ class TestRoutes:
         self, engine: Engine, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("IMAGE_ROUTES", "together")
-        house = MailContext(engine)
+        house = Scenario(engine)
         house.dispatch()
         settlement.cancel_job(house.who, house.job.id)
         engine.publish(house.who)
@@ -175,7 +175,7 @@ class TestRoutes:
         monkeypatch.setenv("IMAGE_ROUTES", "own,together")
         monkeypatch.setattr(autoscaling, "is_cold", lambda: cold)
         monkeypatch.setattr("snapforge.jobs.service.runs.dispatch.images.hand_over", lambda job, row: None)
-        row = MailContext(engine).dispatch()
+        row = Scenario(engine).dispatch()
         assert row.route == route
         assert (row.place is None) == (route != "own")
         del served
@@ -184,7 +184,7 @@ class TestRoutes:
         self, engine: Engine, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("IMAGE_ROUTES", "together")
-        house = MailContext(engine)
+        house = Scenario(engine)
         house.dispatch()
         text = s3.get(attempts.prefix_uri(house.job.id, 1, 1) + "manifest.json")
         work = Manifest.model_validate_json(text).work

@@ -6,6 +6,7 @@ import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,8 @@ from snapforge.aws.clients import client
 from snapforge.aws.settings import MissingSettingError
 from snapforge.kit import clock, ids
 from snapforge.kit.events import Event
+from snapforge.messages import catalogue
+from snapforge.messages.domain import Channel, Message, MessageContext, To
 from snapforge.notifications import domain, render, service, store
 from snapforge.notifications.errors import DeliveryInProgress
 from tests.core.identity import people
@@ -54,12 +57,25 @@ def news(kind: str, **changes: Any) -> Event:
     return Event(type=kind, org_id=ORG, data=SAMPLES[kind] | changes)
 
 
+def message_of(event: Event) -> Message:
+    """The one mail that an event calls for."""
+    (message,) = catalogue.of(event.type, Channel.mail)
+    return message
+
+
 def compose(event: Event) -> render.Mail:
-    house = domain.MailContext("https://snapforge.example", lambda key: f"https://cdn.example/{key}?Signature=s")
-    template = domain.BY_EVENT[event.type]
+    message = message_of(event)
+    context = MessageContext("https://snapforge.example", lambda key: f"https://cdn.example/{key}?Signature=s")
     return render.render(
-        template, domain.MAILS[template](event, house) | {"name": "Robin", "public_url": house.public_url}
+        message.template, message.values(event, context) | {"name": "Robin", "public_url": context.public_url}
     )
+
+
+def claim(event: Event, now: datetime) -> store.Delivery | None:
+    """Take an event's mail for its recipient."""
+    message = message_of(event)
+    (person,) = service.recipients(event, message)
+    return store.claim(event.id, message.template, person.email, now)
 
 
 @pytest.mark.part("NTF-1")
@@ -77,7 +93,7 @@ class TestTemplates:
 
     def test_every_template_folder_belongs_to_a_mail_and_back(self) -> None:
         folders = {path.name for path in render.FOLDER.iterdir() if path.is_dir()} - {"layout"}
-        assert folders == set(domain.MAILS) == set(domain.BY_EVENT.values())
+        assert folders == {message.template for message in catalogue.MESSAGES}
 
     def test_the_verification_link_keeps_its_token_whole(self) -> None:
         assert "/verify-email?token=abc%2F%2B%3Ddef" in compose(news("user.verification_requested")).text
@@ -112,41 +128,43 @@ class TestSending:
     def test_a_doubled_event_sends_one_mail(self, aws: Aws) -> None:
         address = f"{ids.new('user').lower()}@example.com"
         event = news("job.succeeded", email=address)
-        assert service.handle(event) is True
-        assert service.handle(event) is False
+        assert service.handle(event) == 1
+        assert service.handle(event) == 0
         assert len(_sent_to(aws, address)) == 1
 
     def test_the_links_of_a_mail_are_good_for_a_week(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         """And up to a quarter of an hour more."""
         freeze(monkeypatch)
-        mail = service.compose("job_succeeded", news("job.succeeded"), domain.Person("robin@example.com", "Robin"))
+        mail = service.compose(
+            message_of(news("job.succeeded")), news("job.succeeded"), domain.Person("robin@example.com", "Robin")
+        )
         for body in (mail.text, html.unescape(mail.html)):
             links = re.findall(r"http://\S+/assets/[^\s\"<]+", body)
             assert {ends(link) for link in links} == {FROZEN.replace(day=8, minute=15)}
 
     def test_other_news_sends_none(self, aws: Aws) -> None:
-        assert service.handle(Event(type="invoice.viewed", org_id=ORG)) is False
+        assert service.handle(Event(type="invoice.viewed", org_id=ORG)) == 0
 
     def test_a_mail_that_another_sender_holds_is_left_for_redelivery(self, aws: Aws) -> None:
         event = news("job.succeeded")
-        assert store.claim(event.id, "job_succeeded", clock.now()) is not None
+        assert claim(event, clock.now()) is not None
         with pytest.raises(DeliveryInProgress):
             service.handle(event)
 
     def test_a_claim_holds_two_minutes_to_the_second(self, aws: Aws) -> None:
         """Then its sender is taken for dead, and the next one may."""
         event, now = news("job.succeeded"), clock.now()
-        assert store.claim(event.id, "job_succeeded", now) is not None
-        assert store.claim(event.id, "job_succeeded", now + domain.CLAIM_KEPT) is None
-        again = store.claim(event.id, "job_succeeded", now + domain.CLAIM_KEPT + timedelta(seconds=1))
+        assert claim(event, now) is not None
+        assert claim(event, now + domain.CLAIM_KEPT) is None
+        again = claim(event, now + domain.CLAIM_KEPT + timedelta(seconds=1))
         assert again is not None
-        assert store.claim(event.id, "job_succeeded", now + 2 * domain.CLAIM_KEPT) is None
+        assert claim(event, now + 2 * domain.CLAIM_KEPT) is None
 
     def test_a_dead_senders_claim_runs_out(self, aws: Aws) -> None:
         address = f"{ids.new('user').lower()}@example.com"
         event = news("job.succeeded", email=address)
-        store.claim(event.id, "job_succeeded", clock.now() - 2 * domain.CLAIM_KEPT)
-        assert service.handle(event) is True
+        claim(event, clock.now() - 2 * domain.CLAIM_KEPT)
+        assert service.handle(event) == 1
         assert len(_sent_to(aws, address)) == 1
 
     @pytest.mark.parametrize("late", [domain.CLAIM_KEPT + timedelta(seconds=1), timedelta(days=1), timedelta(days=29)])
@@ -156,11 +174,11 @@ class TestSending:
         """However late the event is repeated, also after its claim would have run out."""
         address = f"{ids.new('user').lower()}@example.com"
         event = news("job.succeeded", email=address)
-        assert service.handle(event) is True
+        assert service.handle(event) == 1
         then = clock.now() + late
-        assert store.claim(event.id, "job_succeeded", then) is None
+        assert claim(event, then) is None
         monkeypatch.setattr(clock, "now", lambda: then)
-        assert service.handle(event) is False
+        assert service.handle(event) == 0
         assert len(_sent_to(aws, address)) == 1
         row = _row(event)
         assert (row.state, row.template) == ("sent", "job_succeeded")
@@ -182,7 +200,7 @@ class TestSending:
             seen.append(_row(event).state)
 
         with _before_sending(meanwhile):
-            assert service.handle(event) is True
+            assert service.handle(event) == 1
         assert seen == ["claimed"]
 
     def test_a_mail_that_ses_refuses_is_free_at_once_and_goes_out_once(self, aws: Aws) -> None:
@@ -194,7 +212,7 @@ class TestSending:
         assert _row(event).state == "claimed"
         assert _row(event).message_id is None
         assert _sent_to(aws, address) == []
-        assert [service.handle(event) for _ in range(3)] == [True, False, False]
+        assert [service.handle(event) for _ in range(3)] == [1, 0, 0]
         assert len(_sent_to(aws, address)) == 1
 
     def test_a_fault_of_ours_keeps_the_claim_until_it_runs_out(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +228,7 @@ class TestSending:
         assert _sent_to(aws, address) == []
         then = clock.now() + domain.CLAIM_KEPT + timedelta(seconds=1)
         monkeypatch.setattr(clock, "now", lambda: then)
-        assert [service.handle(event) for _ in range(2)] == [True, False]
+        assert [service.handle(event) for _ in range(2)] == [1, 0]
         assert len(_sent_to(aws, address)) == 1
 
     def test_a_mail_that_could_not_be_marked_is_not_sent_again_at_once(
@@ -236,14 +254,59 @@ class TestSending:
     ) -> None:
         """SES answers the first sender after its claim has run out: the second one's mail is not to be doubled."""
         event, now = news("job.failed"), clock.now()
-        first = store.claim(event.id, "job_failed", now)
-        second = store.claim(event.id, "job_failed", now + 2 * domain.CLAIM_KEPT)
+        first = claim(event, now)
+        second = claim(event, now + 2 * domain.CLAIM_KEPT)
         assert first is not None
         assert second is not None
         store.give_up(first)
-        assert store.claim(event.id, "job_failed", now + 2 * domain.CLAIM_KEPT) is None
+        assert claim(event, now + 2 * domain.CLAIM_KEPT) is None
         store.give_up(second)
-        assert store.claim(event.id, "job_failed", now + 2 * domain.CLAIM_KEPT) is not None
+        assert claim(event, now + 2 * domain.CLAIM_KEPT) is not None
+
+
+@pytest.mark.part("NTF-1")
+class TestTwoPeople:
+    """A message for two people is two mails, each once; never two to one."""
+
+    @pytest.fixture
+    def for_both(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[domain.Person]], None]:
+        """Lets messages go to these people, in the order of To."""
+
+        def send_to(people_: list[domain.Person]) -> None:
+            both = dict(zip((To.named, To.owner), people_, strict=True))
+            monkeypatch.setattr(service, "_person", lambda event, to: both[to])
+            two = replace(message_of(news("job.failed")), to=(To.named, To.owner))
+            monkeypatch.setattr(catalogue, "MESSAGES", (two,))
+
+        return send_to
+
+    def test_each_gets_one_and_one_that_failed_does_not_hold_up_the_other(
+        self, aws: Aws, for_both: Callable[[list[domain.Person]], None]
+    ) -> None:
+        first, second = (domain.Person(f"{ids.new('user').lower()}@example.com", "Robin") for _ in range(2))
+        for_both([first, second])
+        event = news("job.failed")
+        asked: list[int] = []
+
+        def refuse_the_first(**_: Any) -> Any:
+            asked.append(1)
+            return REFUSED if len(asked) == 1 else None
+
+        with _before_sending(refuse_the_first), pytest.raises(ClientError):
+            service.handle(event)
+        assert [len(_sent_to(aws, person.email)) for person in (first, second)] == [0, 1]
+        assert [service.handle(event) for _ in range(2)] == [1, 0]
+        assert [len(_sent_to(aws, person.email)) for person in (first, second)] == [1, 1]
+
+    def test_one_person_in_two_parts_gets_one(self, aws: Aws, for_both: Callable[[list[domain.Person]], None]) -> None:
+        address = f"{ids.new('user').lower()}@example.com"
+        for_both([domain.Person(address, "Robin"), domain.Person(address.upper(), "Robin")])
+        assert service.handle(news("job.failed")) == 1
+
+    def test_their_keys_hold_no_address(self) -> None:
+        assert "robin" not in store.delivery_sk("job_failed", "robin@example.com")
+        assert store.delivery_sk("a", "Robin@Example.com") == store.delivery_sk("a", "robin@example.com")
+        assert store.delivery_sk("a", "x@example.com") != store.delivery_sk("b", "x@example.com")
 
 
 @pytest.mark.part("NTF-1")
@@ -257,15 +320,15 @@ class TestRecipient:
             org_id=somebody.principal.org_id,
             data={name: value for name, value in SAMPLES["job.failed"].items() if name != "email"},
         )
-        assert service.handle(event) is True
+        assert service.handle(event) == 1
         (mail,) = _sent_to(aws, somebody.email)
         assert mail["To"] == [somebody.email]
-        assert service.recipient(event) == domain.Person(somebody.email, "Ada Lovelace", "en")
+        assert service.recipients(event, message_of(event)) == [domain.Person(somebody.email, "Ada Lovelace", "en")]
 
     def test_the_address_in_the_news_comes_first(self, aws: Aws) -> None:
         """A sign-up is mailed to the address that asked, not to whoever owns an org."""
-        found = service.recipient(news("user.verification_requested"))
-        assert found == domain.Person("robin@example.com", "Robin", "en")
+        event = news("user.verification_requested", locale="de")
+        assert service.recipients(event, message_of(event)) == [domain.Person("robin@example.com", "Robin", "de")]
 
     def test_links_work_as_long_as_the_mail_says(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         now = clock.now()
@@ -277,15 +340,23 @@ class TestRecipient:
             return f"https://cdn.example/{key}"
 
         monkeypatch.setattr(delivery, "sign", sign)
-        mail = service.compose("job_succeeded", news("job.succeeded"), domain.Person("robin@example.com", "Robin"))
+        mail = service.compose(
+            message_of(news("job.succeeded")), news("job.succeeded"), domain.Person("robin@example.com", "Robin")
+        )
         until = asset_delivery.expiry(timedelta(days=7))
         assert timedelta(0) <= until - (now + timedelta(days=7)) <= asset_delivery.LINK_STEP
         assert signed == [("assets/a/1.glb", until), ("assets/a/2.webp", until)]
         assert "The links work for 7 days" in mail.text
 
 
+def _composed(event: Event) -> render.Mail:
+    return service.compose(message_of(event), event, domain.Person("robin@example.com", "Robin"))
+
+
 def _row(event: Event) -> store.Delivery:
-    return store.Delivery.get(f"mail#{event.id}", "delivery", consistent_read=True)
+    (person,) = service.recipients(event, message_of(event))
+    key = store.delivery_sk(message_of(event).template, person.email)
+    return store.Delivery.get(store.mail_pk(event.id), key, consistent_read=True)
 
 
 REFUSED = (

@@ -37,7 +37,7 @@ class TestSendMail:
         asked: list[str] = []
         handle = service.handle
 
-        def noted(event: Event) -> bool:
+        def noted(event: Event) -> int:
             asked.append(event.id)
             return handle(event)
 

@@ -8,7 +8,7 @@ import pytest
 from infrastructure.local.demo.customer import Customer
 from infrastructure.local.paths import ACCOUNT
 from infrastructure.local.region import Region
-from tests.local.faults.house import MailContext, new_customer
+from tests.local.faults.scenario import Scenario, new_customer
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def customer(region: Region, web: httpx.Client) -> Customer:
 
 
 @pytest.fixture
-def house(region: Region, customer: Customer, web: httpx.Client) -> Iterator[MailContext]:
+def scenario(region: Region, customer: Customer, web: httpx.Client) -> Iterator[Scenario]:
     """The file's customer; what a failed test leaves at work is canceled."""
-    found = MailContext(region, customer, web)
+    found = Scenario(region, customer, web)
     yield found
     found.close()
 

@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.local.paths import REPO
 from infrastructure.local.region import Region
-from tests.local.faults.house import LONG, MailContext, processes
+from tests.local.faults.scenario import LONG, Scenario, processes
 from tests.support.region import until
 
 pytestmark = [pytest.mark.full, pytest.mark.part("JOB-4", "JOB-11", "BIL-1"), pytest.mark.timeout(1800)]
@@ -33,83 +33,83 @@ def cold(region: Region) -> None:
     until(lambda: not running(), seconds=60)
 
 
-def wait_for_picture_stage(house: MailContext, job_id: str, attempt: int, stage: str) -> None:
+def wait_for_picture_stage(scenario: Scenario, job_id: str, attempt: int, stage: str) -> None:
     """Return while the warm worker that has claimed the attempt is in the stage, by what it tells or leaves behind."""
     match stage:
         case "claim":
             return
         case "load":
-            house.when(job_id, "load", attempt=attempt)
+            scenario.when(job_id, "load", attempt=attempt)
         case "draw":
-            until(lambda: house.kept(job_id, attempt), 300, every=OFTEN)
+            until(lambda: scenario.kept(job_id, attempt), 300, every=OFTEN)
         case "upload":
-            until(lambda: any(name.endswith(".png") for name in house.left_in_s3(job_id, attempt)), 300, every=OFTEN)
+            until(lambda: any(name.endswith(".png") for name in scenario.left_in_s3(job_id, attempt)), 300, every=OFTEN)
         case "report":
-            until(lambda: "result.json" in house.left_in_s3(job_id, attempt), 300, every=OFTEN)
+            until(lambda: "result.json" in scenario.left_in_s3(job_id, attempt), 300, every=OFTEN)
 
 
 @pytest.mark.usefixtures("prompt_batch_news", "cold")
 @pytest.mark.parametrize("stages", IMAGE, ids="-".join)
-def test_image(house: MailContext, stages: tuple[str, ...]) -> None:
+def test_image(scenario: Scenario, stages: tuple[str, ...]) -> None:
     """SIGKILL attempt by attempt, each in the next of the stages; each worker is another one.
 
     A worker that was killed after its result was whole has succeeded: fewer attempts, never more.
     """
-    job_id = house.order(LONG)
+    job_id = scenario.order(LONG)
     killed = set()
     for attempt, stage in enumerate(stages, 1):
-        worker = until(partial(house.claimant, job_id, attempt), 600, every=OFTEN)
+        worker = until(partial(scenario.claimant, job_id, attempt), 600, every=OFTEN)
         assert worker is not None
         hit = processes({worker})
-        wait_for_picture_stage(house, job_id, attempt, stage)
+        wait_for_picture_stage(scenario, job_id, attempt, stage)
         assert hit
         for process in hit:
             process.send_signal(signal.SIGKILL)
         killed.add(worker)
 
-    job = house.settled(job_id, "succeeded", seconds=600)
+    job = scenario.settled(job_id, "succeeded", seconds=600)
 
     kills = len(stages)
     assert job["attempt"] in {"upload": (kills, kills + 1), "report": (kills,)}.get(stages[-1], (kills + 1,))
     assert len(killed) == kills
-    assert job["attempt"] == kills or house.claimant(job_id, job["attempt"]) not in killed
-    house.balanced(job)
+    assert job["attempt"] == kills or scenario.claimant(job_id, job["attempt"]) not in killed
+    scenario.balanced(job)
 
 
 @pytest.mark.usefixtures("prompt_batch_news")
-def test_image_whose_ticket_was_read_and_nothing_more(house: MailContext) -> None:
+def test_image_whose_ticket_was_read_and_nothing_more(scenario: Scenario) -> None:
     """It lay in the killed worker's hands behind another: it costs no attempt, and comes back when its time is over."""
-    first = house.order(LONG | {"count": 16})
-    house.when(first, "draw")
-    second = house.order(LONG | {"count": 1, "width": 160})
-    until(lambda: house.sent(second) and house.tickets(in_hand=False) == 0, seconds=60)
-    house.signal_worker(first, signal.SIGKILL)
-    assert house.claimant(second) is None
+    first = scenario.order(LONG | {"count": 16})
+    scenario.when(first, "draw")
+    second = scenario.order(LONG | {"count": 1, "width": 160})
+    until(lambda: scenario.sent(second) and scenario.tickets(in_hand=False) == 0, seconds=60)
+    scenario.signal_worker(first, signal.SIGKILL)
+    assert scenario.claimant(second) is None
 
-    ended = [house.settled(job_id, "succeeded", seconds=600) for job_id in (first, second)]
+    ended = [scenario.settled(job_id, "succeeded", seconds=600) for job_id in (first, second)]
 
     assert [job["attempt"] for job in ended] == [2, 1]
-    house.balanced(*ended)
+    scenario.balanced(*ended)
 
 
-def in_stage(house: MailContext, job_id: str, attempt: int, stage: str) -> bool:
+def in_stage(scenario: Scenario, job_id: str, attempt: int, stage: str) -> bool:
     """Whether the Batch job of a scene's attempt is in the stage, by its log: some last only milliseconds, and the
     `stage` that customers read would come too late.
     """
-    rows = house.attempt_rows(job_id)
+    rows = scenario.attempt_rows(job_id)
     if len(rows) < attempt or not rows[attempt - 1].get("batch_ids"):
         return False
     if stage == "fetch":
-        return bool(house.workers(job_id))
-    log = house.region.state.logs / "batch" / f"{min(rows[attempt - 1]['batch_ids'])}.log"
+        return bool(scenario.workers(job_id))
+    log = scenario.region.state.logs / "batch" / f"{min(rows[attempt - 1]['batch_ids'])}.log"
     return log.exists() and f'"stage": "{stage}"' in log.read_text()
 
 
-def kill_in(house: MailContext, job_id: str, stages: tuple[str, ...]) -> None:
+def kill_in(scenario: Scenario, job_id: str, stages: tuple[str, ...]) -> None:
     """SIGKILL attempt by attempt, each in the next of the stages."""
     for attempt, stage in enumerate(stages, 1):
-        until(partial(in_stage, house, job_id, attempt, stage), 600, every=OFTEN)
-        for process in house.workers(job_id):
+        until(partial(in_stage, scenario, job_id, attempt, stage), 600, every=OFTEN)
+        for process in scenario.workers(job_id):
             process.send_signal(signal.SIGKILL)
 
 
@@ -125,16 +125,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.mark.usefixtures("prompt_batch_news")
 @pytest.mark.parametrize("stages", SCENE, ids="-".join)
-def test_scene(region: Region, house: MailContext, photos: list[Path], stages: tuple[str, ...]) -> None:
+def test_scene(region: Region, scenario: Scenario, photos: list[Path], stages: tuple[str, ...]) -> None:
     """Checkpoints carry the work from attempt to attempt; the model is whole."""
-    capture_id = house.api.call("create_capture", body={"name": "faults"}).json["id"]
-    house.api.upload(photos, capture_id=capture_id)
-    house.api.wait_for_capture(capture_id)
-    job_id = house.order({"kind": "scene", "capture_id": capture_id, "preset": "draft"})
-    kill_in(house, job_id, stages)
+    capture_id = scenario.api.call("create_capture", body={"name": "faults"}).json["id"]
+    scenario.api.upload(photos, capture_id=capture_id)
+    scenario.api.wait_for_capture(capture_id)
+    job_id = scenario.order({"kind": "scene", "capture_id": capture_id, "preset": "draft"})
+    kill_in(scenario, job_id, stages)
 
-    job = house.settled(job_id, "succeeded", seconds=1500)
+    job = scenario.settled(job_id, "succeeded", seconds=1500)
 
     assert job["attempt"] == 3
     assert {"model_glb", "model_usdz", "preview"} <= {file["role"] for file in job["results"]["files"]}
-    house.balanced(job)
+    scenario.balanced(job)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from infrastructure.local.paths import ACCOUNT
-from tests.local.faults.house import MailContext
+from tests.local.faults.scenario import Scenario
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-2")
@@ -34,43 +34,43 @@ def photos(folder: Path, *, seed: int) -> list[Path]:
     return made
 
 
-def upload(house: MailContext, files: list[Path]) -> dict[str, Any]:
+def upload(scenario: Scenario, files: list[Path]) -> dict[str, Any]:
     """A capture of the files, checked to its end; returns the order of its model."""
-    capture_id = house.api.call("create_capture", body={"name": "relief"}).json["id"]
-    house.api.upload(files, capture_id=capture_id)
-    house.api.wait_for_capture(capture_id)
+    capture_id = scenario.api.call("create_capture", body={"name": "relief"}).json["id"]
+    scenario.api.upload(files, capture_id=capture_id)
+    scenario.api.wait_for_capture(capture_id)
     return {"kind": "scene", "capture_id": capture_id, "preset": "draft"}
 
 
-def ready(house: MailContext, preview_id: str) -> dict[str, Any] | None:
-    found: dict[str, Any] = house.api.get("get_preview", preview_id=preview_id)
+def ready(scenario: Scenario, preview_id: str) -> dict[str, Any] | None:
+    found: dict[str, Any] = scenario.api.get("get_preview", preview_id=preview_id)
     return found if found["status"] == "ready" else None
 
 
 class TestPreflight:
     def test_a_preview_goes_from_checking_to_ready_and_is_known_from_then_on(
-        self, house: MailContext, tmp_path: Path
+        self, scenario: Scenario, tmp_path: Path
     ) -> None:
-        order = upload(house, photos(tmp_path, seed=1))
-        asked = house.api.call("preview_job", body=order)
+        order = upload(scenario, photos(tmp_path, seed=1))
+        asked = scenario.api.call("preview_job", body=order)
         assert (asked.status, asked.json["status"]) == (202, "checking")
-        found = until(lambda: ready(house, asked.json["id"]), seconds=80, every=0.5)
+        found = until(lambda: ready(scenario, asked.json["id"]), seconds=80, every=0.5)
         assert found is not None
         assert (found["predicted_registered"], found["components"]) == (9, [9])
         assert "not_examined" not in [finding["code"] for finding in found["findings"]]
-        again = house.api.call("preview_job", body=order)
+        again = scenario.api.call("preview_job", body=order)
         assert (again.status, again.json["predicted_registered"]) == (200, 9)
 
     @pytest.mark.full
-    def test_a_lost_request_costs_a_minute_and_no_more(self, house: MailContext, tmp_path: Path) -> None:
+    def test_a_lost_request_costs_a_minute_and_no_more(self, scenario: Scenario, tmp_path: Path) -> None:
         """The queue holds every message back for a quarter of an hour: nobody looks at the photos in time."""
-        sqs = house.region.client("sqs")
-        url = f"{house.region.emulator_url}/{ACCOUNT}/snapforge-dev-preflights"
+        sqs = scenario.region.client("sqs")
+        url = f"{scenario.region.emulator_url}/{ACCOUNT}/snapforge-dev-preflights"
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "900"})
         try:
-            order = upload(house, photos(tmp_path, seed=2))
-            asked = house.api.call("preview_job", body=order).json
-            found = until(lambda: ready(house, asked["id"]), seconds=120, every=1.0)
+            order = upload(scenario, photos(tmp_path, seed=2))
+            asked = scenario.api.call("preview_job", body=order).json
+            found = until(lambda: ready(scenario, asked["id"]), seconds=120, every=1.0)
         finally:
             sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "0"})
         assert found is not None

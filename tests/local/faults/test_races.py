@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from infrastructure.local.region import Region
-from tests.local.faults.house import MailContext, new_customer
 from tests.local.faults.racer import PROCESSES, Call, race
+from tests.local.faults.scenario import Scenario, new_customer
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("BIL-1", "JOB-3", "JOB-5")
@@ -17,12 +17,12 @@ BIG = {"kind": "image", "prompt": "a red cube", "width": 192, "height": 192, "co
 
 
 @pytest.fixture
-def poor(region: Region, web: httpx.Client) -> MailContext:
+def poor(region: Region, web: httpx.Client) -> Scenario:
     """A customer with no more than the sign-up grant."""
-    return MailContext(region, new_customer(region, web), web)
+    return Scenario(region, new_customer(region, web), web)
 
 
-def test_eight_processes_on_one_balance_then_on_one_job(poor: MailContext) -> None:
+def test_eight_processes_on_one_balance_then_on_one_job(poor: Scenario) -> None:
     """As many jobs as the credits allow, not one more; then each ends once, and one process may run it again."""
     base, token = poor.api.base_url, poor.customer.api_key
     credits = int(poor.api.call("preview_job", body=BIG).json["credits"])
@@ -53,7 +53,7 @@ def test_eight_processes_on_one_balance_then_on_one_job(poor: MailContext) -> No
     until(lambda: poor.tickets() == 0, seconds=60)
 
 
-def test_eight_processes_with_one_idempotency_key_make_one_job(poor: MailContext) -> None:
+def test_eight_processes_with_one_idempotency_key_make_one_job(poor: Scenario) -> None:
     """All are answered with the same job; one hold."""
     orders = [[Call("/v1/jobs", "the-same-key", BIG)] for _ in range(PROCESSES)]
     told = [row[0] for row in race(poor.api.base_url, poor.customer.api_key, orders)]

@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.local.paths import ACCOUNT
 from infrastructure.local.region import Region
-from tests.local.faults.house import LONG, MailContext
+from tests.local.faults.scenario import LONG, Scenario
 from tests.support.region import until
 
 pytestmark = pytest.mark.part("JOB-4", "BIL-1")
@@ -29,36 +29,36 @@ def report(attempt: dict[str, Any], **more: object) -> str:
 
 
 def test_a_stale_attempt_that_reports_and_settles_after_its_successor_changes_nothing(
-    region: Region, house: MailContext
+    region: Region, scenario: Scenario
 ) -> None:
     """Its machine froze, was given up, thawed: then it says all that a worker can say, and its workflow settles."""
-    job_id = house.order(LONG)
-    house.when(job_id, "draw")
-    house.signal_worker(job_id, signal.SIGSTOP)
-    first = house.attempt_rows(job_id)[0]
-    house.tell("reports", report(first, type="failed", category="transient", code="reclaimed", message="…"))
-    until(lambda: len(house.attempt_rows(job_id)) == 2, seconds=60)
-    for process in house.workers(job_id):
+    job_id = scenario.order(LONG)
+    scenario.when(job_id, "draw")
+    scenario.signal_worker(job_id, signal.SIGSTOP)
+    first = scenario.attempt_rows(job_id)[0]
+    scenario.tell("reports", report(first, type="failed", category="transient", code="reclaimed", message="…"))
+    until(lambda: len(scenario.attempt_rows(job_id)) == 2, seconds=60)
+    for process in scenario.workers(job_id):
         process.resume()
 
     uri = f"s3://snapforge-dev-assets-{ACCOUNT}/runs/{job_id}/1/1/result.json"
-    house.tell(
+    scenario.tell(
         "reports",
         report(first, type="progress", stage="upload", percent=99.0),
         report(first, type="done", result_uri=uri),
         report(first, type="failed", category="bug", code="stale", message="…"),
     )
-    call = {"org_id": house.customer.org_id, "job_id": job_id, "run": 1, "attempt": 1}
+    call = {"org_id": scenario.customer.org_id, "job_id": job_id, "run": 1, "attempt": 1}
     done, failed = {"outcome": "done", "result_uri": uri}, {"outcome": "failed", "failure": _bug()}
     assert region.invoke("settle-job", call | {"outcome": done})["state"] in {"queued", "running"}
     assert region.invoke("settle-job", call | {"outcome": failed})["state"] in {"queued", "running"}
     assert region.invoke("classify-failure", call | {"outcome": failed})["next"] == "retry"
 
-    job = house.settled(job_id, "succeeded")
+    job = scenario.settled(job_id, "succeeded")
 
     assert job["attempt"] == 2
-    assert len(house.attempt_rows(job_id)) == 2
-    house.balanced(job)
+    assert len(scenario.attempt_rows(job_id)) == 2
+    scenario.balanced(job)
 
 
 def _bug() -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Mail (in-app notifications and webhooks follow). A new mail is a template folder and an entry in `domain.MAILS`."""
+"""Mail (in-app notifications and push follow). What is said stands in `messages`; here it is sent, once."""

@@ -1,4 +1,4 @@
-"""Send the mail that an event calls for, once."""
+"""Send the mails that an event calls for, each once."""
 
 from snapforge.assets.service import delivery
 from snapforge.aws import mail, settings
@@ -6,30 +6,43 @@ from snapforge.aws.errors import AwsError
 from snapforge.identity.service import accounts
 from snapforge.kit import clock
 from snapforge.kit.events import Event
-from snapforge.notifications import domain, store
+from snapforge.messages import catalogue
+from snapforge.messages.domain import LINK_KEPT, Channel, Message, MessageContext, To
+from snapforge.notifications import store
+from snapforge.notifications.domain import Person
 from snapforge.notifications.errors import DeliveryInProgress
 from snapforge.notifications.render import Mail, render
 
 
-def handle(event: Event) -> bool:
-    """Send the event's mail; False when it calls for none or was sent before.
+def handle(event: Event) -> int:
+    """Send the event's mails; returns how many, 0 when it calls for none or all were sent before.
 
-    The mail is claimed, sent, then marked. A crash between sending and marking can double a mail; none is ever lost.
-    Raises DeliveryInProgress while another sender holds it.
+    Each is claimed, sent, then marked. A crash between sending and marking can double a mail; none is ever lost. One
+    that fails does not hold up the others: the first failure is raised in the end, DeliveryInProgress while another
+    sender holds a mail.
     """
-    template = domain.BY_EVENT.get(event.type)
-    if template is None:
-        return False
-    claimed = store.claim(event.id, template, clock.now())
+    sent, failures = 0, []
+    for message in catalogue.of(event.type, Channel.mail):
+        for person in recipients(event, message):
+            try:
+                sent += _send_once(event, message, person)
+            except (DeliveryInProgress, *AwsError) as error:
+                failures.append(error)
+    if failures:
+        raise failures[0]
+    return sent
+
+
+def _send_once(event: Event, message: Message, person: Person) -> bool:
+    claimed = store.claim(event.id, message.template, person.email, clock.now())
     if claimed is None:
-        if store.sent(event.id):
+        if store.sent(event.id, message.template, person.email):
             return False
         raise DeliveryInProgress(event.id)
     try:
-        person = recipient(event)
-        made = compose(template, event, person)
+        made = compose(message, event, person)
         number = mail.send(
-            to=person.email, subject=made.subject, text=made.text, html=made.html, tags={"template": template}
+            to=person.email, subject=made.subject, text=made.text, html=made.html, tags={"template": message.template}
         )
     except AwsError:
         store.give_up(claimed)
@@ -38,18 +51,22 @@ def handle(event: Event) -> bool:
     return True
 
 
-def recipient(event: Event) -> domain.Person:
-    """The address in the event, else the org's owner."""
-    if "email" in event.data:
-        return domain.Person(email=event.data["email"], name=event.data.get("name", ""))
-    email, name, locale = accounts.address_of_org_owner(event.org_id)
-    return domain.Person(email, name, locale)
+def recipients(event: Event, message: Message) -> list[Person]:
+    """Whom a message goes to, nobody twice."""
+    found = {person.email.casefold(): person for person in (_person(event, to) for to in message.to)}
+    return list(found.values())
 
 
-def compose(template: str, event: Event, person: domain.Person) -> Mail:
-    """Fill a template for a person."""
-    house = domain.MailContext(
-        public_url=settings.get("PUBLIC_URL"), sign=lambda key: delivery.sign(key, expires_in=domain.LINK_KEPT)
+def _person(event: Event, to: To) -> Person:
+    if to is To.named or "email" in event.data:
+        return Person(event.data["email"], event.data.get("name", ""), event.data.get("locale", "en"))
+    return Person(*accounts.address_of_org_owner(event.org_id))
+
+
+def compose(message: Message, event: Event, person: Person) -> Mail:
+    """Fill a message for a person."""
+    context = MessageContext(
+        public_url=settings.get("PUBLIC_URL"), sign=lambda key: delivery.sign(key, expires_in=LINK_KEPT)
     )
-    values = domain.MAILS[template](event, house)
-    return render(template, values | {"name": person.name, "public_url": house.public_url})
+    values = message.values(event, context)
+    return render(message.template, values | {"name": person.name, "public_url": context.public_url})

@@ -1,20 +1,24 @@
 """Rows of the table `notifications`.
 
-Access patterns: the delivery of one event (pk `mail#<event id>`, sk `delivery`), kept 30 days against doubled events.
+Access patterns: the delivery of one message of an event to one person (pk `mail#<event id>`, sk
+`<template>#<hash of the address>`), kept 30 days against doubled events. Two people get two mails; never two to one.
 """
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError
 
-from snapforge.aws.attributes import IntegerAttribute
-from snapforge.aws.tables import Row, update
+from snapforge.aws.attributes import TimestampAttribute
+from snapforge.aws.tables import Row, find, update
 from snapforge.kit import clock
 from snapforge.notifications.domain import CLAIM_KEPT
 
 KEPT = timedelta(days=30)
+FREE = datetime(1970, 1, 1, tzinfo=UTC)
+"""Of a claim that was given up."""
 
 
 class NotificationsRow(Row):
@@ -27,25 +31,34 @@ class NotificationsRow(Row):
 
 
 class Delivery(NotificationsRow, discriminator="Delivery"):
-    """One mail of one event: claimed, then sent."""
+    """One mail of one event to one person: claimed, then sent."""
 
     template = UnicodeAttribute()
     state = UnicodeAttribute()
-    claimed_until = IntegerAttribute()
+    claimed_until = TimestampAttribute()
     message_id = UnicodeAttribute(null=True)
 
 
-def claim(event_id: str, template: str, now: datetime) -> Delivery | None:
+def mail_pk(event_id: str) -> str:
+    return f"mail#{event_id}"
+
+
+def delivery_sk(template: str, email: str) -> str:
+    """Keys hold no personal data: the address is hashed, without its case."""
+    return f"{template}#{sha256(email.casefold().encode()).hexdigest()}"
+
+
+def claim(event_id: str, template: str, email: str, now: datetime) -> Delivery | None:
     """Take the mail for sending; None when it was sent, or another sender has it now."""
     row = Delivery(
-        pk=f"mail#{event_id}",
-        sk="delivery",
+        pk=mail_pk(event_id),
+        sk=delivery_sk(template, email),
         template=template,
         state="claimed",
-        claimed_until=clock.epoch(now + CLAIM_KEPT),
+        claimed_until=now + CLAIM_KEPT,
         ttl=clock.epoch(now + KEPT),
     )
-    free = Delivery.pk.does_not_exist() | ((Delivery.state == "claimed") & (Delivery.claimed_until < clock.epoch(now)))
+    free = Delivery.pk.does_not_exist() | ((Delivery.state == "claimed") & (Delivery.claimed_until < now))
     try:
         row.save(condition=free)
     except PutError as error:
@@ -55,13 +68,10 @@ def claim(event_id: str, template: str, now: datetime) -> Delivery | None:
     return row
 
 
-def sent(event_id: str) -> bool:
-    """Whether the event's mail is out."""
-    try:
-        found = Delivery.get(f"mail#{event_id}", "delivery", consistent_read=True)
-    except Delivery.DoesNotExist:
-        return False
-    return found.state == "sent"
+def sent(event_id: str, template: str, email: str) -> bool:
+    """Whether that mail is out."""
+    found = find(Delivery, mail_pk(event_id), delivery_sk(template, email))
+    return found is not None and found.state == "sent"
 
 
 def mark_sent(row: Delivery, message_id: str) -> None:
@@ -80,4 +90,4 @@ def give_up(row: Delivery) -> None:
     """
     ours = Delivery.claimed_until == row.claimed_until
     with suppress(_TakenOver):
-        update(row, [Delivery.claimed_until.set(0)], ours, failed=lambda _: _TakenOver())
+        update(row, [Delivery.claimed_until.set(FREE)], ours, failed=lambda _: _TakenOver())

@@ -59,7 +59,7 @@ def new_customer(region: Region, web: httpx.Client, *, credits: int = 0) -> Cust
 
 
 @dataclass
-class MailContext:
+class Scenario:
     """One customer in the running region."""
 
     region: Region
@@ -264,7 +264,7 @@ class MailContext:
         )
 
     def tell(self, queue: str, *bodies: str) -> None:
-        """Put messages into one of the house's queues."""
+        """Put messages into one of the scenario's queues."""
         sqs = self.region.client("sqs")
         url = f"{self.region.emulator_url}/{ACCOUNT}/snapforge-dev-{queue}"
         for body in bodies:

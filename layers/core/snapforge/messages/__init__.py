@@ -1,0 +1,1 @@
+"""What is said to whom when something happens. Notifications send it; webhooks and in-app lists read the same table."""

@@ -1,0 +1,66 @@
+"""Every message. A new one is an entry of MESSAGES, the function that fills it, and its folder of templates."""
+
+from typing import Any
+from urllib.parse import quote
+
+from snapforge.kit.events import Event
+from snapforge.messages.domain import LINK_KEPT, Channel, Message, MessageContext, To
+
+
+def verify_address(event: Event, context: MessageContext) -> dict[str, Any]:
+    """The link that verifies an address; it works once."""
+    return {"link": f"{context.public_url}/verify-email?token={quote(str(event.data['token']), safe='')}", "hours": 24}
+
+
+def signup_repeated(event: Event, context: MessageContext) -> dict[str, Any]:
+    """Sent to an address that has an account already; the API tells nobody."""
+    return {"link": f"{context.public_url}/login"}
+
+
+def job_succeeded(event: Event, context: MessageContext) -> dict[str, Any]:
+    """Signed links of the results, a preview, and the credits charged."""
+    return {
+        "job_id": event.data["job_id"],
+        "kind": event.data["kind"],
+        "credits": event.data["charged"],
+        "link": f"{context.public_url}/jobs/{event.data['job_id']}",
+        "files": [{"name": file["name"], "link": context.sign(file["key"])} for file in event.data.get("files", ())],
+        "preview": context.sign(event.data["preview_key"]) if event.data.get("preview_key") else None,
+        "notes": event.data.get("notes", []),
+        "lora": event.data.get("lora"),
+        "days": LINK_KEPT.days,
+    }
+
+
+def job_failed(event: Event, context: MessageContext) -> dict[str, Any]:
+    """Why, what to do, and what was charged."""
+    failure = event.data["failure"]
+    return {
+        "job_id": event.data["job_id"],
+        "kind": event.data["kind"],
+        "credits": event.data["charged"],
+        "released": event.data.get("released", 0),
+        "message": failure["message"],
+        "fix": failure.get("fix", ""),
+        "link": f"{context.public_url}/jobs/{event.data['job_id']}",
+    }
+
+
+_MAIL = (Channel.mail,)
+
+MESSAGES = (
+    Message("user.verification_requested", "verify_address", (To.named,), _MAIL, verify_address),
+    Message("user.signup_repeated", "signup_repeated", (To.named,), _MAIL, signup_repeated),
+    Message("job.succeeded", "job_succeeded", (To.owner,), _MAIL, job_succeeded),
+    Message("job.failed", "job_failed", (To.owner,), _MAIL, job_failed),
+)
+
+
+def of(event_type: str, channel: Channel) -> tuple[Message, ...]:
+    """The messages that an event calls for on a channel; most events call for none."""
+    return tuple(one for one in MESSAGES if one.event == event_type and channel in one.channels)
+
+
+def events(channel: Channel) -> tuple[str, ...]:
+    """The types of events that call for a message on a channel."""
+    return tuple(dict.fromkeys(one.event for one in MESSAGES if channel in one.channels))
