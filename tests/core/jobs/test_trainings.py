@@ -73,12 +73,12 @@ class TestParameters:
         assert (made.lora_version, made.capture_version, made.photos) == (2, 3, 5)
 
     def test_what_is_named_is_kept(self) -> None:
-        named = {"steps": int(BASE.steps.most), "seed": 7, "priority": "rush", "captions": {"one.jpg": "on a sill"}}
+        named = {"steps": int(BASE.steps.max), "seed": 7, "priority": "rush", "captions": {"one.jpg": "on a sill"}}
         made = resolved(**named).model_dump()
         assert made | named == made
 
     def test_steps_beyond_the_models_are_refused(self) -> None:
-        for steps in (int(BASE.steps.least) - 1, int(BASE.steps.most) + 1):
+        for steps in (int(BASE.steps.min) - 1, int(BASE.steps.max) + 1):
             with pytest.raises(NotDrawableError) as refused:
                 resolved(steps=steps)
             assert refused.value.member == "steps"
