@@ -1,10 +1,12 @@
 """Who may come in: verified members with a token, and keys with chosen scopes. One sign-up serves a whole session."""
 
+import time
 from dataclasses import dataclass
 from functools import cache
 
 from snapforge.identity import schemas
-from snapforge.identity.service import keys
+from snapforge.identity.domain import ACCESS_LIFE
+from snapforge.identity.service import keys, sessions
 from snapforge.kit.permissions import KEY_SCOPES, Permission
 from tests.core.identity import people
 
@@ -17,17 +19,31 @@ class Person:
     token: str
 
 
-@cache
 def member(scopes: frozenset[Permission] | None = None) -> Person:
     """An owner's session, or with `scopes` an API key that has those of them that keys can have."""
-    opened = _owner().opened.body
-    if scopes is None:
-        return Person(opened.org_id, opened.access_token)
-    wanted = sorted(scopes & KEY_SCOPES)
-    made = keys.create_api_key(_owner().principal, schemas.ApiKeyCreate(name="tests", scopes=wanted))
-    return Person(opened.org_id, made.key)
+    return _session() if scopes is None else _api_key(scopes)
 
 
 @cache
-def _owner() -> people.Somebody:
-    return people.verified()
+def _api_key(scopes: frozenset[Permission]) -> Person:
+    owner = people.log_in(_email())
+    principal = sessions.principal_of_session(owner.body.access_token)
+    wanted = sorted(scopes & KEY_SCOPES)
+    made = keys.create_api_key(principal, schemas.ApiKeyCreate(name="tests", scopes=wanted))
+    return Person(owner.body.org_id, made.key)
+
+
+def _session() -> Person:
+    """Renewed at half of an access token's life: a run of all tests lasts longer than one."""
+    return _session_of(int(time.monotonic() / (ACCESS_LIFE.total_seconds() / 2)))
+
+
+@cache
+def _session_of(half_life: int) -> Person:
+    opened = people.log_in(_email()).body
+    return Person(opened.org_id, opened.access_token)
+
+
+@cache
+def _email() -> str:
+    return people.verified().email
