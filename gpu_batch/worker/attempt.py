@@ -28,10 +28,10 @@ class Attempt:
         stop: Stopping,
         *,
         stages: Sequence[tuple[str, float]],
-        again: bool,
+        resumed: bool,
         shared: bool = False,
     ) -> None:
-        """`stages` are (name, weight) of all that shows as progress; `again` says that this is a re-entry.
+        """`stages` are (name, weight) of all that shows as progress; `resumed` says that this is a re-entry.
 
         `shared` says that other attempts use the machine at the same time (see `Meter`).
         """
@@ -52,7 +52,7 @@ class Attempt:
         self.state: dict[str, Any] = dict(saved.state)
         self._notes = list(saved.notes)
         self._files = dict(saved.files)
-        self._interruptions = saved.interruptions + (1 if again else 0)
+        self._interruptions = saved.interruptions + (1 if resumed else 0)
         self.meter = Meter(saved, shared=shared)
         self._track = Track(stages, saved.percent)
         self._stage = stages[0][0]

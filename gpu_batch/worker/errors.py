@@ -72,11 +72,11 @@ class TransientError(WorkerError):
         super().__init__(FailureCategory.transient, code, message)
 
 
-class Unfit(TransientError):
+class ProcessUnusable(TransientError):
     """Nothing that this process takes up can succeed any more: a fresh one, perhaps on another machine, has to."""
 
 
-class DiskFull(Unfit):
+class DiskFull(ProcessUnusable):
     """There is no room left to write to."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from worker.tools import backoff
 _logger = logging.getLogger(__name__)
 _INTERVAL_S = 2.0
 _FIRST_ETA_S = 2.0
-_LONGEST_MESSAGE = 2000
+_MAX_MESSAGE_LENGTH = 2000
 _MOST = 99.0
 """100 is said by Done alone."""
 
@@ -123,7 +123,7 @@ class Reporter:
             **self._sender.fields(),
             category=error.category,
             code=error.code,
-            message=error.message[:_LONGEST_MESSAGE],
+            message=error.message[:_MAX_MESSAGE_LENGTH],
             fix=error.fix,
             result_uri=result_uri,
         )

@@ -40,18 +40,18 @@ def main(kinds: Mapping[str, str] = KINDS) -> int:
         standing = claim(storage, manifest.output_uri, batch_job_id, batch_attempt)
     except WorkerError as error:
         _logger.exception("the attempt could not be begun")
-        if isinstance(error, UnreadableManifest) and error.told_to:
-            Reporter(*error.told_to).failed(error, None, _PATIENCE_INTERRUPTED_S)
+        if isinstance(error, UnreadableManifest) and error.reports_to:
+            Reporter(*error.reports_to).failed(error, None, _PATIENCE_INTERRUPTED_S)
         return error.exit
-    if standing == "stranger":
+    if standing == "not_owner":
         _logger.info("another Batch job owns this attempt")
         return Exit.DONE
     reporter = Reporter(manifest.reports_queue_url, Sender.of(manifest, batch_job_id))
-    if standing == "again" and (result_uri := finished(storage, manifest.output_uri)):
+    if standing == "resumed" and (result_uri := finished(storage, manifest.output_uri)):
         return Exit.DONE if reporter.done(result_uri, _PATIENCE_S) else Exit.TRY_AGAIN
     try:
         with scratch(batch_job_id) as folder:
-            return _attempt(manifest, folder, storage, reporter, kinds, again=standing == "again")
+            return _attempt(manifest, folder, storage, reporter, kinds, resumed=standing == "resumed")
     except OSError as unexpected:  # of the scratch folder itself: no room, or not ours to write
         _logger.exception("there is no scratch folder")
         failure = explain(unexpected)
@@ -60,7 +60,7 @@ def main(kinds: Mapping[str, str] = KINDS) -> int:
 
 
 def _attempt(
-    manifest: Manifest, folder: Path, storage: Storage, reporter: Reporter, kinds: Mapping[str, str], *, again: bool
+    manifest: Manifest, folder: Path, storage: Storage, reporter: Reporter, kinds: Mapping[str, str], *, resumed: bool
 ) -> int:
     attempt: Attempt | None = None
     kind: Kind | None = None
@@ -68,8 +68,8 @@ def _attempt(
         # After the stages nothing watches: a result that lies in S3 must not be ended by the deadline.
         with Stop(manifest.deadline, partial(_give_up, reporter, folder)) as stop:
             kind = Kind.of(kinds[manifest.work.kind])
-            attempt = Attempt(manifest, folder, storage, reporter, stop, stages=kind.track, again=again)
-            if again:
+            attempt = Attempt(manifest, folder, storage, reporter, stop, stages=kind.track, resumed=resumed)
+            if resumed:
                 # Counts this entry, in case it dies before its first checkpoint.
                 attempt.save()
             attempt.begin("fetch")

@@ -1,4 +1,4 @@
-"""An attempt's own places: its prefix in S3 (claim, checkpoints) and its scratch folder on this machine."""
+"""An attempt's own locations: its prefix in S3 (claim, checkpoints) and its scratch folder on this machine."""
 
 import contextlib
 import json
@@ -23,14 +23,14 @@ from worker.tools import sha256
 
 _logger = logging.getLogger(__name__)
 _JSON = "application/json"
-Claim = Literal["first", "again", "stranger"]
+Claim = Literal["first", "resumed", "not_owner"]
 
 
 def claim(storage: Storage, output_uri: str, batch_job_id: str, batch_attempt: str) -> Claim:
     """Take the attempt's prefix for this Batch job, once and for all.
 
-    Returns `first` where nobody was here, `again` where this Batch job was (Batch retried it), `stranger` where another
-    one owns the prefix: Dispatch ran twice, and this process has to leave without a word.
+    Returns `first` where nobody was here, `resumed` where this Batch job was (Batch retried it), `not_owner` where
+    another one owns the prefix: Dispatch ran twice, and this process has to end without a report.
     """
     entry = uuid.uuid4().hex
     own = {
@@ -44,9 +44,9 @@ def claim(storage: Storage, output_uri: str, batch_job_id: str, batch_attempt: s
         return "first"
     standing = json.loads(storage.read(uri))
     if standing.get("batch_job_id") != batch_job_id:
-        return "stranger"
+        return "not_owner"
     # The put may have worked and only its answer been lost; then boto's own retry found our claim.
-    return "first" if standing.get("entry") == entry else "again"
+    return "first" if standing.get("entry") == entry else "resumed"
 
 
 class Kept(BaseModel):

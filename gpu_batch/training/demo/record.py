@@ -15,7 +15,7 @@ from training.demo.score import STEPS, drawn
 from training.demo.words import BACKGROUND_WORDS, held_out
 
 NOTE_FILE = "note.txt"
-"""The worker's engine passes it on to the customer (worker.engines.image.loading)."""
+"""The worker's engine passes it on to the customer (worker.engines.image.loader)."""
 NOTE = (
     "Drawn by the demo model, a very small FLUX that Snapforge trained itself: it knows eight shapes in ten colours. "
     "For real pictures set WEIGHTS_URI to a folder or s3:// prefix that holds a FLUX model."

@@ -10,7 +10,7 @@ import pytest
 from snapforge.contracts.results import Result
 from tests.gpu_batch.frame.region import BUCKET, Job, Region
 from tests.gpu_batch.frame.test_attempt import work
-from tests.gpu_batch.frame.test_rooms import never
+from tests.gpu_batch.frame.test_modules import never
 from worker.attempt import Attempt
 from worker.errors import BugError
 from worker.progress import Reporter
@@ -40,12 +40,12 @@ def job(region: Region, monkeypatch: pytest.MonkeyPatch) -> Job:
     return region.job(work())
 
 
-def entry(job: Job, folder: Path, *, again: bool = False) -> tuple[Attempt, Shown]:
+def entry(job: Job, folder: Path, *, resumed: bool = False) -> tuple[Attempt, Shown]:
     """An entry of the job's attempt with an empty folder."""
     folder.mkdir()
     shown = Shown()
     attempt = Attempt(
-        job.manifest, folder, Storage(), cast(Reporter, shown), Stop(None, never), stages=STAGES, again=again
+        job.manifest, folder, Storage(), cast(Reporter, shown), Stop(None, never), stages=STAGES, resumed=resumed
     )
     return attempt, shown
 
@@ -59,7 +59,7 @@ class TestEntries:
         first.note("once")
         (tmp_path / "f").write_text("x")
         first.checkpoint("f", tmp_path / "f")
-        second, shown = entry(job, tmp_path / "2", again=True)
+        second, shown = entry(job, tmp_path / "2", resumed=True)
         second.begin("one")
         assert (second.state, shown.progressed) == ({"n": 1}, [("one", 49.5, True)])
         assert second.restore("f", tmp_path / "back")
@@ -74,7 +74,7 @@ class TestEntries:
     def test_each_entry_counts_once(self, job: Job, tmp_path: Path) -> None:
         """Saved as soon as it is known, for an entry may die before its first checkpoint."""
         for number in range(3):
-            attempt, _ = entry(job, tmp_path / str(number), again=number > 0)
+            attempt, _ = entry(job, tmp_path / str(number), resumed=number > 0)
             attempt.save()
         assert attempt._interruptions == 2
 

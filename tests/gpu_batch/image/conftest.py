@@ -7,7 +7,7 @@ import pytest
 
 from tests.gpu_batch.frame.conftest import region
 from worker.engines.base import ImageEngine, choose, load_image_engine, model_family
-from worker.engines.image.standin import build
+from worker.engines.image.untrained import build
 
 __all__ = ["region"]
 

@@ -12,7 +12,7 @@ from tests.gpu_batch.image.test_engine import CHAIR, nothing, one
 from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.gpu_batch.image.tiny_z_image import build_z_image
 from worker.engines.base import choose, load_image_engine, model_family
-from worker.engines.image.standin import build
+from worker.engines.image.untrained import build
 
 PROMPTS = ("a red chair", "two blue tables, seen from far away", "", "a red chair")
 SEEDS = (1, 2, 3, 4)

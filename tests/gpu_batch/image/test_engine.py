@@ -13,7 +13,7 @@ import pytest
 from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.support.aws import ROOT
 from worker.engines.base import Drawing, ImageEngine, OnStep, choose, load_image_engine, model_family
-from worker.engines.image.standin import build
+from worker.engines.image.untrained import build
 from worker.errors import BugError, Interrupted
 
 CHAIR = Drawing("a red chair", negative_prompt="", width=64, height=48, steps=2, guidance=0.0)
@@ -139,7 +139,7 @@ class TestStandin:
     def test_it_has_the_same_bytes_in_another_process_and_is_small(self, weights: Path, tmp_path: Path) -> None:
         """Two machines build the same model, so the same seed gives the same noise."""
         building = (
-            "import pathlib, sys; from worker.engines.image.standin import build; build(pathlib.Path(sys.argv[1]))"
+            "import pathlib, sys; from worker.engines.image.untrained import build; build(pathlib.Path(sys.argv[1]))"
         )
         subprocess.run(
             [sys.executable, "-c", building, str(tmp_path)],

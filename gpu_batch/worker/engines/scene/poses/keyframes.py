@@ -54,8 +54,8 @@ def _moved(one: Grey, other: Grey) -> float:
         return 1.0
     # The third point set is only a first guess, which OpenCV does not read without its flag.
     there, found, _ = cv2.calcOpticalFlowPyrLK(one, other, corners, corners.copy())
-    back, again, _ = cv2.calcOpticalFlowPyrLK(other, one, there, there.copy())
-    sure = (found * again).ravel().astype(bool) & (np.abs(corners - back).max((1, 2)) < 1)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(other, one, there, there.copy())
+    sure = (found * found_back).ravel().astype(bool) & (np.abs(corners - back).max((1, 2)) < 1)
     if sure.mean() < _TRACKED:
         return 1.0
     away = np.linalg.norm((there - corners)[sure].reshape(-1, 2), axis=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from worker.engines.scene.intake import listed
+from worker.engines.scene.photo_checks import listed
 from worker.engines.scene.photos import MIN_PHOTOS
 from worker.engines.scene.poses.matching import STRONG, Graph
 from worker.engines.scene.poses.task import Model, Task

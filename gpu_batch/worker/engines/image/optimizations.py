@@ -22,7 +22,7 @@ _GRAPHS = 32
 
 
 @dataclass(frozen=True)
-class Levers:
+class Optimizations:
     """How a pipeline is set up."""
 
     dtype: Literal["bf16", "fp32"] = "fp32"
@@ -32,7 +32,7 @@ class Levers:
     channels_last: bool = False
 
     @classmethod
-    def read(cls, device: Device, environment: Mapping[str, str] = os.environ) -> "Levers":
+    def read(cls, device: Device, environment: Mapping[str, str] = os.environ) -> "Optimizations":
         """The environment's, else the device's own: channels last, and on a GPU bf16 and compiled.
 
         Raises BugError with the setting that cannot be.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from snapforge.contracts.manifest import Photo
-from worker.engines.scene import intake, photos
+from worker.engines.scene import photo_checks, photos
 from worker.errors import InputError
 
 pytestmark = pytest.mark.part("JOB-10")
@@ -42,8 +42,8 @@ class Shelf:
             self.add(pattern(seed))
         return self
 
-    def look(self) -> intake.Intake:
-        return intake.inspect(self.given, self.paths)
+    def look(self) -> photo_checks.CheckedPhotos:
+        return photo_checks.inspect(self.given, self.paths)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 class TestWhatIsLeftOut:
     def test_good_photos_are_all_used_without_a_word(self, shelf: Shelf) -> None:
-        assert shelf.fill(9).look() == intake.Intake(tuple(range(9)), ())
+        assert shelf.fill(9).look() == photo_checks.CheckedPhotos(tuple(range(9)), ())
 
     @pytest.mark.parametrize("damage", ["text", "empty", "cut short"])
     def test_a_corrupt_photo_is_left_out_and_named(self, shelf: Shelf, damage: str) -> None:
@@ -83,7 +83,7 @@ class TestWhatIsLeftOut:
         assert found.notes == ("Left out, because another photo shows the very same view: IMG_9.jpg.",)
 
     def test_many_names_are_cut_short(self) -> None:
-        assert intake.listed([str(n) for n in range(20)], 3) == "0, 1, 2 and 17 more"
+        assert photo_checks.listed([str(n) for n in range(20)], 3) == "0, 1, 2 and 17 more"
 
 
 class TestWhatWorks:
@@ -98,7 +98,7 @@ class TestWhatWorks:
             alpha = np.zeros((300, 400), np.uint8)
             alpha[50:250, 80:300] = 255
             shelf.add(np.dstack([pattern(seed), alpha]), "png")
-        assert shelf.look() == intake.Intake(tuple(range(12)), ())
+        assert shelf.look() == photo_checks.CheckedPhotos(tuple(range(12)), ())
 
     def test_an_object_that_turns_by_a_few_degrees_on_white_paper_is_no_copy(self, shelf: Shelf) -> None:
         for step in range(9):

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker.engines.scene.masks import LEAST, MOST, Mask
+from worker.engines.scene.masks import MAX_SHARE, MIN_SHARE, Mask
 from worker.engines.scene.masks.grabcut import refine, without_specks
 from worker.engines.scene.photos import Image
 
@@ -23,7 +23,7 @@ _SHARE = 0.85
 """Share of the border that must stand still."""
 _TEXTURE = 7.0
 """Grey levels: spread of the border within a photo. Of a plain one nobody could tell that it moves."""
-MOST_PHOTOS = 40
+MAX_PHOTOS = 40
 """The background is learned from at most this many photos."""
 
 
@@ -89,4 +89,4 @@ def cut(small: Image, backdrop: Backdrop) -> Mask | None:
         return None
     closed = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     solid = without_specks(np.asarray(closed, np.uint8))
-    return np.asarray(solid * np.uint8(255)) if LEAST < solid.mean() < MOST else None
+    return np.asarray(solid * np.uint8(255)) if MIN_SHARE < solid.mean() < MAX_SHARE else None

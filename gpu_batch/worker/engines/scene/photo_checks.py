@@ -25,14 +25,14 @@ _FLAT = 2.5
 
 
 @dataclass(frozen=True)
-class Intake:
+class CheckedPhotos:
     """Which photos can be used (numbers, rising), and plain words about the others."""
 
     usable: tuple[int, ...]
     notes: tuple[str, ...]
 
 
-def inspect(given: Sequence[Photo], paths: Sequence[pathlib.Path]) -> Intake:
+def inspect(given: Sequence[Photo], paths: Sequence[pathlib.Path]) -> CheckedPhotos:
     """Look at each photo, small and one at a time; leave out what cannot be used, and refuse sets that cannot work.
 
     Raises:
@@ -67,12 +67,12 @@ def inspect(given: Sequence[Photo], paths: Sequence[pathlib.Path]) -> Intake:
         )
     if copies:
         notes.append(f"Left out, because another photo shows the very same view: {listed(copies)}.")
-    return Intake(tuple(thumbs), tuple(notes))
+    return CheckedPhotos(tuple(thumbs), tuple(notes))
 
 
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """The names, of which at most `most` are spelled out."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def listed(names: Sequence[str], max_count: int = 12) -> str:
+    """The names, of which at most `max_count` are spelled out."""
+    return ", ".join(names[:max_count]) + (f" and {len(names) - max_count} more" if len(names) > max_count else "")
 
 
 def _too_few(count: int) -> InputError:

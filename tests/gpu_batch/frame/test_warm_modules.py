@@ -13,11 +13,10 @@ from snapforge.contracts.tickets import BEAT, CANCELED, LOST_SECONDS, Ticket
 from tests.gpu_batch.frame.warm import work
 from worker.signals import GRACE_S, Stop
 from worker.storage import Missing, Storage
-from worker.warm.choice import choose, share_out
-from worker.warm.intake import Hand
-from worker.warm.order import Key, Order
+from worker.warm.heartbeat import TICK_S, Heartbeat
+from worker.warm.in_flight_job import BatchKey, InFlightJob, InFlightJobs
 from worker.warm.queues import VISIBILITY_S, Message, Queues
-from worker.warm.upkeep import TICK_S, Upkeep
+from worker.warm.selection import choose, share_out
 
 
 @dataclass
@@ -37,15 +36,17 @@ class Waits:
         self.missing = list(range(self.pictures))
 
     @property
-    def key(self) -> Key:
+    def key(self) -> BatchKey:
         """Size and model decide."""
-        return Key(self.model, self.reduced, self.width, 64, 4, 0.0, ())
+        return BatchKey(self.model, self.reduced, self.width, 64, 4, 0.0, ())
 
 
-def chosen(*orders: Waits, room: int = 4, loaded: str | None = "m", turn: int = 0, now: float = 1.0) -> dict[str, int]:
+def chosen(
+    *jobs: Waits, capacity: int = 4, loaded: str | None = "m", turn: int = 0, now: float = 1.0
+) -> dict[str, int]:
     """Pictures of each order in the next micro-batch."""
-    shares = choose(orders, room, loaded and (loaded, False), turn, now)
-    return {share.order.name: len(share.indices) for share in shares}
+    shares = choose(jobs, capacity, loaded and (loaded, False), turn, now)
+    return {share.job.name: len(share.indices) for share in shares}
 
 
 @pytest.mark.part("JOB-6")
@@ -59,14 +60,14 @@ class TestChoice:
 
     def test_compatible_orders_fill_it_the_urgent_ones_first(self) -> None:
         """Part of a large order where no more fits."""
-        orders = (Waits("bulk", priority=2, pictures=9), Waits("standard", arrived=0.5, pictures=2))
-        assert chosen(*orders) == {"standard": 2, "bulk": 2}
-        assert chosen(Waits("other", width=96), room=1) == {"other": 1}
+        jobs = (Waits("bulk", priority=2, pictures=9), Waits("standard", arrived=0.5, pictures=2))
+        assert chosen(*jobs) == {"standard": 2, "bulk": 2}
+        assert chosen(Waits("other", width=96), capacity=1) == {"other": 1}
 
     def test_the_least_urgent_lead_every_eighth(self) -> None:
         """However many rush orders come."""
-        orders = (Waits("rush", priority=0), Waits("bulk", priority=2, width=96))
-        led = [next(iter(chosen(*orders, turn=turn))) for turn in range(16)]
+        jobs = (Waits("rush", priority=0), Waits("bulk", priority=2, width=96))
+        led = [next(iter(chosen(*jobs, turn=turn))) for turn in range(16)]
         assert led == (["rush"] * 7 + ["bulk"]) * 2
 
     @pytest.mark.part("JOB-7")
@@ -131,26 +132,30 @@ class Tended:
     """Orders in hand, an upkeep, and a clock that the test moves."""
 
     def __init__(self, deadline_s: float = 600.0) -> None:
-        self.shelf, self.queues, self.hand = Shelf(), Extended(), Hand()
+        self.shelf, self.queues, self.in_flight = Shelf(), Extended(), InFlightJobs()
         self.stuck = 0
-        self.upkeep = Upkeep(self.hand, cast(Storage, self.shelf), cast(Queues, self.queues), "warm-1", self._on_stuck)
+        self.heartbeat = Heartbeat(
+            self.in_flight, cast(Storage, self.shelf), cast(Queues, self.queues), "warm-1", self._on_stuck
+        )
         self.claimed, self.unclaimed = (self._order(name, deadline_s) for name in ("a", "b"))
         self.claimed.attempt = cast(Any, object())
 
     def _on_stuck(self) -> None:
         self.stuck += 1
 
-    def _order(self, name: str, deadline_s: float) -> Order:
+    def _order(self, name: str, deadline_s: float) -> InFlightJob:
         prefix = f"s3://bucket/runs/{name}/1/1/"
         manifest = Manifest(
             job_id=name, run=1, attempt=1, deadline=datetime.now(UTC) + timedelta(seconds=deadline_s),
             reports_queue_url="q", output_uri=prefix, work=work(),
         )  # fmt: skip
         ticket = Ticket(job_id=name, run=1, attempt=1, manifest_uri=prefix + "manifest.json", group="g", pictures=1)
-        order = Order(Message(name, "{}", f"receipt-{name}", "q", 1), ticket, manifest, Stop(None, lambda error: None))
-        order.arrived = order.extended_at = 0.0
-        self.hand.add(order)
-        return order
+        job = InFlightJob(
+            Message(name, "{}", f"receipt-{name}", "q", 1), ticket, manifest, Stop(None, lambda error: None)
+        )
+        job.arrived = job.visibility_extended_at = 0.0
+        self.in_flight.add(job)
+        return job
 
 
 @pytest.mark.part("JOB-4")
@@ -161,7 +166,7 @@ class TestUpkeep:
         times = []
         for second in range(100, 700):
             before = len(tended.shelf.written)
-            tended.upkeep.tend(float(second))
+            tended.heartbeat.tick(float(second))
             times += [second] * (len(tended.shelf.written) - before)
         assert {uri.rpartition("/")[2] for uri in tended.shelf.written} == {BEAT}
         assert all("/a/" in uri for uri in tended.shelf.written)
@@ -174,7 +179,7 @@ class TestUpkeep:
         """Two tries before the queue's own time is over."""
         tended = Tended()
         for second in range(601):
-            tended.upkeep.tend(float(second))
+            tended.heartbeat.tick(float(second))
         assert len(tended.queues.calls) >= 2 * 600 / VISIBILITY_S
         assert all(sorted(call) == ["receipt-a", "receipt-b"] for call in tended.queues.calls)
 
@@ -182,23 +187,23 @@ class TestUpkeep:
     def test_a_cancel_is_seen_within_seconds(self) -> None:
         """The next look finds it."""
         tended = Tended()
-        tended.upkeep.tend(100.0)
+        tended.heartbeat.tick(100.0)
         tended.shelf.write(tended.claimed.prefix + CANCELED, b"{}", "application/json")
         for second in range(101, 105):
-            tended.upkeep.tend(float(second))
+            tended.heartbeat.tick(float(second))
         assert tended.claimed.canceled.is_set()
         assert not tended.unclaimed.canceled.is_set()
 
     def test_a_drawing_that_does_not_come_back_is_given_up(self) -> None:
         """Long after the deadline of what is being drawn, not of what is drawn, and not while it may still notice."""
         noticing = Tended(deadline_s=5 - GRACE_S)
-        noticing.upkeep.tend(1.0)
+        noticing.heartbeat.tick(1.0)
         assert noticing.stuck == 0
         tended = Tended(deadline_s=-GRACE_S - 1)
-        tended.upkeep.tend(1.0)
+        tended.heartbeat.tick(1.0)
         assert tended.stuck == 1
-        tended.claimed.handed = tended.claimed.wanted
-        tended.upkeep.tend(2.0)
+        tended.claimed.drawn_count = tended.claimed.to_draw
+        tended.heartbeat.tick(2.0)
         assert tended.stuck == 1
 
     def test_weather_is_tried_again_at_the_next_tick(self) -> None:
@@ -211,7 +216,7 @@ class TestUpkeep:
             raise TransientError("storage_unavailable", uri)
 
         write, tended.shelf.write = tended.shelf.write, cast(Any, out_of_reach)
-        tended.upkeep.tend(100.0)
+        tended.heartbeat.tick(100.0)
         tended.shelf.write = cast(Any, write)
-        tended.upkeep.tend(101.0)
+        tended.heartbeat.tick(101.0)
         assert tended.shelf.written == [tended.claimed.prefix + BEAT]
