@@ -85,7 +85,7 @@ def requests() -> list[Request]:
 
 
 def ours(engine: ImageEngine, wanted: Sequence[Request], folder: pathlib.Path, micro_batch: int) -> None:
-    """As `worker.warm.worker`: a hand of limited size, micro-batches by the rule, writing beside the drawing."""
+    """As `worker.warm.worker`: a limited number in flight, micro-batches by the rule, writing beside the drawing."""
     in_flight, queue, turn = list[Request](), list(wanted), 0
     with ThreadPoolExecutor(4) as pool:
         while queue or in_flight:

@@ -106,7 +106,7 @@ class Attempt:
         self._stop.check()
 
     def begin(self, stage: str) -> None:
-        """Make `stage` the one that progress is about, and tell so."""
+        """Make `stage` the one that progress is about, and report it."""
         self._stage = stage
         percent, eta = self._track.at(stage, 0.0)
         self._reporter.progress(stage, percent, eta, start=True)

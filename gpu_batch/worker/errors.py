@@ -36,7 +36,7 @@ _EXITS = {
 
 
 class WorkerError(Exception):
-    """An end that is told to the control plane as `Failed`."""
+    """An end that is reported to the control plane as `Failed`."""
 
     def __init__(self, category: FailureCategory, code: str, message: str, fix: str = "") -> None:
         super().__init__(f"{code}: {message}")
@@ -77,7 +77,7 @@ class ProcessUnusable(TransientError):
 
 
 class DiskFull(ProcessUnusable):
-    """There is no room left to write to."""
+    """The disk is full."""
 
     def __init__(self) -> None:
         super().__init__("disk_full", "The worker's disk is full.")

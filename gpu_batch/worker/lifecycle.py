@@ -58,7 +58,7 @@ def _addressee(raw: bytes, batch_job_id: str) -> tuple[str, Sender] | None:
 
 
 def finished(storage: Storage, prefix: str) -> str | None:
-    """The address of result.json where an earlier entry wrote it and died before it could tell."""
+    """The address of result.json where an earlier entry wrote it and died before it could report it."""
     uri = prefix + RESULT
     return uri if any(found.uri == uri for found in storage.find(uri)) else None
 

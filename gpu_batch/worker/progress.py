@@ -1,4 +1,4 @@
-"""How far the job is, and telling the control plane through the queue `reports`."""
+"""How far the job is, and reporting it to the control plane through the queue `reports`."""
 
 import logging
 import threading
@@ -114,11 +114,11 @@ class Reporter:
                 self._wake.notify()
 
     def done(self, result_uri: str, patience_s: float) -> bool:
-        """Tell Done, trying for up to `patience_s` seconds. False where the queue could not be reached."""
+        """Report Done, trying for up to `patience_s` seconds. False where the queue could not be reached."""
         return self._finish(Done(**self._sender.fields(), result_uri=result_uri), patience_s)
 
     def failed(self, error: WorkerError, result_uri: str | None, patience_s: float) -> bool:
-        """Tell Failed, as `done` does."""
+        """Report Failed, as `done` does."""
         report = Failed(
             **self._sender.fields(),
             category=error.category,

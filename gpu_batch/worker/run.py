@@ -52,7 +52,7 @@ def main(kinds: Mapping[str, str] = KINDS) -> int:
     try:
         with scratch(batch_job_id) as folder:
             return _attempt(manifest, folder, storage, reporter, kinds, resumed=standing == "resumed")
-    except OSError as unexpected:  # of the scratch folder itself: no room, or not ours to write
+    except OSError as unexpected:  # of the scratch folder itself: no space, or not ours to write
         _logger.exception("there is no scratch folder")
         failure = explain(unexpected)
         reporter.failed(failure, None, _PATIENCE_S)
@@ -79,13 +79,13 @@ def _attempt(
                 run_stage(attempt, stage)
             result_uri = write_result(attempt, kind)
     except Exception as unexpected:
-        # The process's edge: whatever ended the attempt is told to the control plane, with its traceback in the log.
+        # The process's edge: whatever ended the attempt is reported, with its traceback in the log.
         _logger.exception("the attempt failed")
         error = explain(unexpected)
         partial_uri = write_partial(attempt, kind, error) if attempt and kind else None
         reporter.failed(error, partial_uri, _PATIENCE_INTERRUPTED_S if isinstance(error, Interrupted) else _PATIENCE_S)
         return error.exit
-    # Where the queue stays out of reach, the next entry of this Batch job finds result.json and tells.
+    # Where the queue stays out of reach, the next entry of this Batch job finds result.json and reports it.
     return Exit.DONE if reporter.done(result_uri, _PATIENCE_S) else Exit.TRY_AGAIN
 
 

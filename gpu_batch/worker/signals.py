@@ -45,7 +45,7 @@ class Stop:
         self._thread = threading.Thread(target=self._watch, name="stop", daemon=True)
 
     def __enter__(self) -> "Stop":
-        # Past RLIMIT_FSIZE a write shall fail with EFBIG, which is told as a full disk, instead of killing the process.
+        # Past RLIMIT_FSIZE a write shall fail with EFBIG, reported as a full disk, instead of killing the process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         # Python writes the signal's number to the wake-up descriptor at once, even while the main thread is in native

@@ -153,7 +153,7 @@ class Storage:
             self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra, Config=_TRANSFER)
         except (BotoCoreError, ClientError) as error:
             raise explain(error, uri) from error
-        except Boto3Error as error:  # S3UploadFailedError hides the cause that tells refusal from weather
+        except Boto3Error as error:  # S3UploadFailedError hides the cause, by which a refusal differs from an outage
             cause = error.__context__
             raise explain(cause if isinstance(cause, Exception) else error, uri) from error
 

@@ -1,4 +1,4 @@
-"""Small things that every room of the worker uses: JSON log lines, digests, waiting times."""
+"""Small things that every module of the worker uses: JSON log lines, digests, waiting times."""
 
 import hashlib
 import json

@@ -2,8 +2,8 @@
 
 - The most urgent queue leads; of equal urgency the loaded model does, unless a job for another has waited for
   MODEL_SWAP_AFTER_S in flight; then the one that came first.
-- In every FAIRNESS_INTERVAL-th micro-batch the least urgent queue leads, so that a steady stream of urgent work does not
-  starve the rest.
+- In every FAIRNESS_INTERVAL-th micro-batch the least urgent queue leads, so that a steady stream of urgent work
+  does not starve the rest.
 - Jobs of the same key fill the micro-batch, urgent ones first: that costs the leading job little.
 """
 

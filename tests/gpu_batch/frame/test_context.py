@@ -23,7 +23,7 @@ STAGES = [("one", 1.0), ("two", 1.0)]
 
 
 class Shown:
-    """A reporter that keeps what it is told."""
+    """A reporter that keeps the progress it is given."""
 
     def __init__(self) -> None:
         self.progressed: list[tuple[str, float, bool]] = []

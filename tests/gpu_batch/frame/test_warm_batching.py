@@ -1,4 +1,4 @@
-"""Which pictures of a warm worker may be drawn together, how many at once, and what each order pays for them."""
+"""Which pictures of a warm worker may be drawn together, how many at once, and what each job pays for them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -40,7 +40,7 @@ def manifest(*, reduced: bool = False, **fields: Any) -> Manifest:
 
 
 def key(*, reduced: bool = False, **fields: Any) -> BatchKey:
-    """What decides with whom the order is drawn."""
+    """What decides with whom the job is drawn."""
     return BatchKey.of(manifest(reduced=reduced, **fields))
 
 
@@ -127,8 +127,8 @@ class Attempted:
         self.shown.append((fraction, message))
 
 
-class Table:
-    """Claimed orders, and what became of their pictures."""
+class Scenario:
+    """Claimed jobs, and what became of their pictures."""
 
     def __init__(self, micro_batch: int = 4) -> None:
         self.kept: list[Any] = []
@@ -153,13 +153,13 @@ class Table:
         return job
 
     def draw(self, engine: Engine, *jobs: InFlightJob) -> None:
-        """All pictures of the orders in one micro-batch."""
+        """All pictures of the jobs in one micro-batch."""
         items = [BatchItem(job, index) for job in jobs for index in job.missing]
         self.renderer.run(engine, items)
 
 
 def spent(job: InFlightJob) -> int:
-    """Milliseconds that the order pays for."""
+    """Milliseconds that the job pays for."""
     attempt, _ = job.claimed_attempt()
     return round(attempt.meter.compute_seconds * 1000)
 
@@ -187,33 +187,33 @@ def out_of_memory_above(capacity: int) -> Callable[[Sequence[int]], None]:
 class TestMicroBatch:
     def test_out_of_memory_halves_it_until_it_fits_and_for_good(self) -> None:
         """Eight, four, two; from then on two at once (four are not tried again), with any LoRAs, at no other size."""
-        table, engine = Table(micro_batch=8), Engine(out_of_memory_above(2))
-        job = table.job(10, count=8)
-        table.draw(engine, job)
+        scenario, engine = Scenario(micro_batch=8), Engine(out_of_memory_above(2))
+        job = scenario.job(10, count=8)
+        scenario.draw(engine, job)
         assert [len(seeds) for seeds in engine.drawn] == [8, 4, 2, 2, 2, 2]
-        assert (len(table.kept), table.failed) == (8, [])
-        assert table.renderer.capacity(job.key) == 2
-        assert table.renderer.capacity(key(adapters=(lora("a"),))) == 2
-        assert table.renderer.capacity(key(height=64)) == 8
+        assert (len(scenario.kept), scenario.failed) == (8, [])
+        assert scenario.renderer.capacity(job.key) == 2
+        assert scenario.renderer.capacity(key(adapters=(lora("a"),))) == 2
+        assert scenario.renderer.capacity(key(height=64)) == 8
 
     def test_one_that_does_not_fit_alone_fails_as_out_of_memory(self) -> None:
-        """And it is not taken for the room of others."""
-        table, engine = Table(), Engine(out_of_memory_above(0))
-        table.draw(engine, table.job(1))
-        assert table.failed == [(1, "out_of_memory")]
-        assert table.renderer.capacity(key()) == 4
+        """And it is not taken for the capacity of others."""
+        scenario, engine = Scenario(), Engine(out_of_memory_above(0))
+        scenario.draw(engine, scenario.job(1))
+        assert scenario.failed == [(1, "out_of_memory")]
+        assert scenario.renderer.capacity(key()) == 4
 
     def test_who_raises_is_found_by_drawing_each_alone_and_the_room_stays(self) -> None:
         def fails(seeds: Sequence[int]) -> None:
             if 3 in seeds:
                 raise ZeroDivisionError
 
-        table, engine = Table(), Engine(fails)
-        table.draw(engine, *(table.job(seed) for seed in (1, 2, 3, 4)))
+        scenario, engine = Scenario(), Engine(fails)
+        scenario.draw(engine, *(scenario.job(seed) for seed in (1, 2, 3, 4)))
         assert engine.drawn == [[1, 2, 3, 4], [1], [2], [3], [4]]
-        assert table.failed == [(3, "unexpected_error")]
-        assert sorted(table.kept) == ["picture 1", "picture 2", "picture 4"]
-        assert table.renderer.capacity(key()) == 4
+        assert scenario.failed == [(3, "unexpected_error")]
+        assert sorted(scenario.kept) == ["picture 1", "picture 2", "picture 4"]
+        assert scenario.renderer.capacity(key()) == 4
 
     @pytest.mark.parametrize("text", ["CUDA error: an illegal access", "CUBLAS_STATUS_FAILED", "CUDNN_STATUS_FAILED"])
     def test_a_device_error_blames_nobody(self, text: str) -> None:
@@ -222,39 +222,39 @@ class TestMicroBatch:
         def fails(seeds: Sequence[int]) -> None:
             raise RuntimeError(text)
 
-        table, engine = Table(), Engine(fails)
+        scenario, engine = Scenario(), Engine(fails)
         with pytest.raises(GpuBrokenError) as caught:
-            table.draw(engine, table.job(1), table.job(2))
+            scenario.draw(engine, scenario.job(1), scenario.job(2))
         assert caught.value.code == "gpu_broken"
-        assert (len(engine.drawn), table.failed) == (1, [])
+        assert (len(engine.drawn), scenario.failed) == (1, [])
 
     @pytest.mark.part("JOB-12")
     def test_each_pays_for_the_steps_that_it_was_drawn_for(self, seconds: list[float]) -> None:
         """Canceled after one step of four: one part of nine of what the three pictures took."""
-        table = Table()
-        stays, leaves = table.job(1, steps=4, count=2), table.job(5, steps=4)
+        scenario = Scenario()
+        stays, leaves = scenario.job(1, steps=4, count=2), scenario.job(5, steps=4)
         seconds.append(0.9)
         engine = Engine(after_step=lambda done: leaves.canceled.set() if done == 1 else None)
-        table.draw(engine, stays, leaves)
-        assert table.failed == [(5, "canceled")]
+        scenario.draw(engine, stays, leaves)
+        assert scenario.failed == [(5, "canceled")]
         assert (spent(stays), spent(leaves)) == (800, 100)
 
     @pytest.mark.part("JOB-12")
     def test_a_micro_batch_that_fails_is_paid_for_too(self, seconds: list[float]) -> None:
         """Before the first step equal parts; then each for its own drawing alone."""
-        table, engine = Table(), Engine(out_of_memory_above(1))
-        one, other = table.job(1), table.job(2)
+        scenario, engine = Scenario(), Engine(out_of_memory_above(1))
+        one, other = scenario.job(1), scenario.job(2)
         seconds += [0.5, 0.3, 0.1]
-        table.draw(engine, one, other)
+        scenario.draw(engine, one, other)
         assert (spent(one), spent(other)) == (250 + 300, 250 + 100)
 
     @pytest.mark.part("JOB-5")
     def test_progress_counts_pictures_of_earlier_micro_batches_and_entries(self) -> None:
         """The third of four: one was restored, one drawn before."""
-        table = Table()
-        job = table.job(1, count=4, steps=2)
+        scenario = Scenario()
+        job = scenario.job(1, count=4, steps=2)
         job.set_missing([1, 2, 3])
         job.drawn_count, job.missing = 1, [2]
-        table.draw(Engine(), job)
+        scenario.draw(Engine(), job)
         attempt, _ = job.claimed_attempt()
         assert cast(Any, attempt).shown == [(2.5 / 4, "Picture 3 of 4"), (3 / 4, "Picture 3 of 4")]

@@ -52,7 +52,7 @@ class Loop:
         return False
 
     def hold(self, count: int, priority: int = 1) -> InFlightJob:
-        """An order of `count` pictures in hand."""
+        """A job of `count` pictures in flight."""
         name = f"s3://bucket/{count}-{priority}/m.json"
         ticket = Ticket(job_id="j", run=1, attempt=1, manifest_uri=name, group="g", pictures=count)
         job = InFlightJob(Message("m", "{}", "r", "bulk", priority), ticket, manifest(count=count), Stop(None, never))
@@ -110,7 +110,7 @@ class TestLeaving:
         assert len(loop.polls) == 6
 
     def test_an_attempt_that_has_not_ended_keeps_it(self, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """All its pictures are drawn, and its end is not told yet; here it ends after five polls."""
+        """All its pictures are drawn, and its end is not reported yet; here it ends after five polls."""
         loop = Loop(tmp_path, idle_s=0.0)
         job = loop.hold(1)
         job.missing.clear()
@@ -127,7 +127,7 @@ class TestLeaving:
 @pytest.mark.part("JOB-6")
 @pytest.mark.usefixtures("environment")
 class TestAsking:
-    def test_four_micro_batches_are_taken_in_hand(self, tmp_path: Path) -> None:
+    def test_four_micro_batches_are_taken(self, tmp_path: Path) -> None:
         """Three pictures of sixteen are here."""
         loop = Loop(tmp_path, idle_s=9.0)
         loop.hold(3)
@@ -142,7 +142,7 @@ class TestAsking:
         loop.worker._receive(9.0)
         assert loop.takes == [(13, {"urgent_last": True})]
 
-    def test_with_a_full_hand_one_micro_batch_of_what_is_more_urgent(self, tmp_path: Path) -> None:
+    def test_with_enough_in_flight_one_micro_batch_of_what_is_more_urgent(self, tmp_path: Path) -> None:
         """More urgent than the most urgent that waits; what is drawn already does not count."""
         loop = Loop(tmp_path, idle_s=9.0)
         loop.hold(12, priority=2)

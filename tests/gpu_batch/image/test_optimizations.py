@@ -1,4 +1,4 @@
-"""The speed levers on the tiny model: each is really on, and the picture stays what it was."""
+"""The speed optimizations on the tiny model: each is really on, and the picture stays what it was."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,12 @@ from worker.errors import BugError
 
 @pytest.fixture(scope="module")
 def plain(weights: Path) -> Any:
-    """No lever."""
+    """No optimization."""
     return pulled(weights, Optimizations())
 
 
 def pulled(weights: Path, optimizations: Optimizations) -> Any:
-    """The stand-in with these levers."""
+    """The untrained model with these optimizations."""
     return Batches(Flux(load_pipeline(weights / "flux-schnell", "cpu", optimizations, reduced=False)), ())
 
 
@@ -32,11 +32,11 @@ class TestLevers:
         """The defaults, and what the job definition sets instead."""
         assert Optimizations.read("cpu", {}) == Optimizations(channels_last=True)
         assert Optimizations.read("cuda", {}) == Optimizations(dtype="bf16", compile=True, channels_last=True)
-        told = {
+        environment = {
             "IMAGE_DTYPE": "fp32", "IMAGE_COMPILE": "0", "IMAGE_ATTENTION": "_flash_3", "IMAGE_STEP_CACHE": "0.1",
             "IMAGE_CHANNELS_LAST": "0",
         }  # fmt: skip
-        assert Optimizations.read("cuda", told) == Optimizations(attention="_flash_3", step_cache=0.1)
+        assert Optimizations.read("cuda", environment) == Optimizations(attention="_flash_3", step_cache=0.1)
 
     @pytest.mark.parametrize("wrong", [{"IMAGE_DTYPE": "fp8"}, {"IMAGE_STEP_CACHE": "much"}])
     def test_a_setting_that_cannot_be_is_named(self, wrong: dict[str, str]) -> None:

@@ -126,8 +126,8 @@ class TestUse:
         before, between, after = (one(engine, drawing) for drawing in (CHAIR, with_it, CHAIR))
         assert before.tobytes() == after.tobytes()
         assert apart(before, between) > 1
-        loose = Batches(Flux2(load_pipeline(tmp_path / "klein", "cpu", Optimizations(), reduced=False)), ())
-        assert apart(one(loose, with_it), between) <= 1
+        uncompiled = Batches(Flux2(load_pipeline(tmp_path / "klein", "cpu", Optimizations(), reduced=False)), ())
+        assert apart(one(uncompiled, with_it), between) <= 1
 
 
 class TestCompiled:

@@ -65,9 +65,9 @@ class TestChoice:
 
     def test_in_a_mixed_set_alpha_is_used_where_it_is_and_the_customer_is_told(self, tmp_path: Path) -> None:
         noise = opaque(np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8))
-        told = made(tmp_path, [cutout()] * 5 + [noise] * 4)
-        assert told.kind == "none"
-        assert told.notes[0].startswith("5 of 9 photos have a transparent background")
+        progress = made(tmp_path, [cutout()] * 5 + [noise] * 4)
+        assert progress.kind == "none"
+        assert progress.notes[0].startswith("5 of 9 photos have a transparent background")
         assert sorted(path.stem for path in (tmp_path / "masks").iterdir()) == [f"{index:03d}" for index in range(5)]
 
     def test_cuts_that_fail_too_often_are_not_believed(
@@ -78,10 +78,10 @@ class TestChoice:
         assert list((tmp_path / "masks").iterdir()) == []
 
     def test_progress_rises_to_its_end(self, tmp_path: Path) -> None:
-        told: list[float] = []
-        made(tmp_path, [cutout()] * 3, told.append)
-        assert told == sorted(told)
-        assert 0 < told[0] <= told[-1] <= 1
+        progress: list[float] = []
+        made(tmp_path, [cutout()] * 3, progress.append)
+        assert progress == sorted(progress)
+        assert 0 < progress[0] <= progress[-1] <= 1
 
 
 class TestCut:

@@ -39,15 +39,15 @@ class TestFromTheSparseCloud:
         self, busy: tuple[Path, Capture, np.ndarray], tmp_path: Path
     ) -> None:
         folder, capture, truth = busy
-        told: list[float] = []
-        found = outline(copied(folder, tmp_path), capture, told.append)
+        progress: list[float] = []
+        found = outline(copied(folder, tmp_path), capture, progress.append)
         assert found is not None
         assert found.capture.masks == "geometry"
         assert found.changed == 12
         agreed = [overlap(mask, true) for mask, true in zip(masks_in(tmp_path, capture), truth, strict=True)]
         assert np.median(agreed) > 0.94
         assert min(agreed) > 0.85
-        assert told == sorted(told)
+        assert progress == sorted(progress)
 
     def test_the_frame_is_fitted_to_the_object_and_strangers_are_dropped(
         self, busy: tuple[Path, Capture, np.ndarray], tmp_path: Path

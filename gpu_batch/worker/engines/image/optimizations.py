@@ -18,7 +18,7 @@ from worker.engines.image.adapters.compiled import add_slots
 from worker.errors import BugError
 
 _GRAPHS = 32
-"""Most versions of a compiled block before torch gives up; its own limit is 8."""
+"""The maximum of versions of a compiled block before torch gives up; its own limit is 8."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Optimizations:
         if self.channels_last:
             pipeline.vae.to(memory_format=torch.channels_last)
         if self.compile:
-            # A compiled graph keeps the layers that it was made of: places for adapters come first.
+            # A compiled graph keeps the layers that it was made of: slots for adapters come first.
             add_slots(pipeline)
             # One graph each for no adapter and for one to four, for one picture and for several.
             torch._dynamo.config.recompile_limit = _GRAPHS

@@ -30,7 +30,7 @@ _CLIP_LENGTH = 77
 def build(folder: Path) -> Path:
     """Write `folder/flux-schnell/` unless it is there; returns its path. Same bytes on every machine, safe to race.
 
-    A real model that lies there is left alone. An older stand-in is replaced.
+    A real model that lies there is left alone. An older untrained model is replaced.
     """
     target = folder / MODEL
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from worker.engines.scene.rays import Floats, Ints
 from worker.engines.scene.texture import Textured, normals_by_position
 
 LONGEST_SIDE_M = 0.3
-"""Photos tell no scale: a model whose size nobody told is this long at its longest side."""
+"""Photos have no scale: a model whose size was not given is this long at its longest side."""
 SCALE_NOTE = (
     "No real size is known, because photos carry no scale: the model is delivered "
     f"{LONGEST_SIDE_M} m long at its longest side. Order it with `longest_side_m` for its real size in AR."

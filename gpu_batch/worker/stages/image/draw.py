@@ -35,7 +35,7 @@ def requested_drawing(context: Context) -> Drawing:
 
 
 def introduce(context: Context, engine: ImageEngine) -> None:
-    """Note for the result who draws, and what it does not know of the customer's wishes."""
+    """Note for the result who draws, and which of the requested settings it ignores."""
     context.state["engine"] = engine.name
     for text in (*engine.notes, *engine.ignored(requested_drawing(context))):
         context.note(text)

@@ -37,7 +37,7 @@ _MODELS = Models()
 
 
 def run(context: Context) -> None:
-    """Load the engine, so that `draw` has it at hand."""
+    """Load the engine, so that it is there for `draw`."""
     engine_of(context)
 
 

@@ -111,17 +111,17 @@ def _piece(points: Array, focus: Array) -> npt.NDArray[np.int64]:
 def _with_neighbours(points: Array, labels: npt.NDArray[np.int32], main: Bools) -> Bools:
     """The main piece and those a small gap away from it: weak texture tears pieces apart."""
     sizes = np.bincount(labels)
-    loose = [piece for piece in np.unique(labels[~main]) if sizes[piece] >= max(5, 0.01 * main.sum())]
+    unattached = [piece for piece in np.unique(labels[~main]) if sizes[piece] >= max(5, 0.01 * main.sum())]
     grown = True
     while grown:
         grown = False
         tree = cKDTree(points[main])
         low, high = np.percentile(points[main], [2, 98], axis=0)
         gap = _GAP * float((high - low).max())
-        for piece in list(loose):
+        for piece in list(unattached):
             if float(np.median(np.sort(tree.query(points[labels == piece])[0])[:10])) < gap:
                 main = main | (labels == piece)
-                loose.remove(piece)
+                unattached.remove(piece)
                 grown = True
     low, high = np.percentile(points[main], [2, 98], axis=0)
     return np.asarray(main | ((points > low) & (points < high)).all(1))
