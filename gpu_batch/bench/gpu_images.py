@@ -41,7 +41,7 @@ _OPTIMIZATIONS = (
 _MICRO_BATCHES = (2, 4)
 _AIM_COMPILED = 1.0
 _AIM_BATCH = 0.5
-"""Of stock's seconds a picture, all levers that leave the picture as it is: twice the throughput."""
+"""Of stock's seconds a picture, all optimizations that leave the picture as it is: twice the throughput."""
 
 
 class Given(Flux):

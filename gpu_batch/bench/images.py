@@ -200,14 +200,14 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--micro-batch", type=int, default=8)
-    parser.add_argument("--no-levers", action="store_true")
+    parser.add_argument("--no-optimizations", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
         folder = pathlib.Path(base)
         model = build(folder)
         lines = [throughput(model, folder, chosen.turns, chosen.micro_batch)]
         print(json.dumps(lines[0]), flush=True)
-        for entry in [] if chosen.no_levers else optimizations(model):
+        for entry in [] if chosen.no_optimizations else optimizations(model):
             print(json.dumps(entry), flush=True)
     return 0
 

@@ -13,7 +13,7 @@ from worker.stages.base import Device
 from worker.storage import Storage
 from worker.tools import sha256
 from worker.usage import Meter
-from worker.workspace import Checkpoints, Saved
+from worker.workspace import Checkpoints, SavedState
 
 
 class Attempt:
@@ -118,7 +118,7 @@ class Attempt:
     def save(self) -> None:
         """Store state, notes and times, so that the next entry goes on from here."""
         self._checkpoints.save(
-            Saved(
+            SavedState(
                 state=self.state,
                 notes=tuple(self._notes),
                 files=dict(self._files),

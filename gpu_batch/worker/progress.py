@@ -113,11 +113,11 @@ class Reporter:
                 self._waiting.append(report)
                 self._wake.notify()
 
-    def done(self, result_uri: str, patience_s: float) -> bool:
-        """Report Done, trying for up to `patience_s` seconds. False where the queue could not be reached."""
-        return self._finish(Done(**self._sender.fields(), result_uri=result_uri), patience_s)
+    def done(self, result_uri: str, timeout_s: float) -> bool:
+        """Report Done, trying for up to `timeout_s` seconds. False where the queue could not be reached."""
+        return self._finish(Done(**self._sender.fields(), result_uri=result_uri), timeout_s)
 
-    def failed(self, error: WorkerError, result_uri: str | None, patience_s: float) -> bool:
+    def failed(self, error: WorkerError, result_uri: str | None, timeout_s: float) -> bool:
         """Report Failed, as `done` does."""
         report = Failed(
             **self._sender.fields(),
@@ -127,7 +127,7 @@ class Reporter:
             fix=error.fix,
             result_uri=result_uri,
         )
-        return self._finish(report, patience_s)
+        return self._finish(report, timeout_s)
 
     def close(self) -> bool:
         """Report no more progress. False where that was so already."""
@@ -140,11 +140,11 @@ class Reporter:
         self._thread.join()
         return True
 
-    def _finish(self, report: Done | Failed, patience_s: float) -> bool:
+    def _finish(self, report: Done | Failed, timeout_s: float) -> bool:
         if not self.close():
             return False
         body = report.model_dump_json()
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + timeout_s
         for wait in backoff(0.5, 15.0):
             if self._tried(body):
                 return True

@@ -20,8 +20,8 @@ from worker.tools import log_json
 from worker.workspace import claim, scratch
 
 _logger = logging.getLogger(__name__)
-_PATIENCE_S = 300.0
-_PATIENCE_INTERRUPTED_S = 40.0
+_REPORT_TIMEOUT_S = 300.0
+_REPORT_TIMEOUT_INTERRUPTED_S = 40.0
 """How long the final report is tried; after SIGTERM the machine is gone soon."""
 
 
@@ -41,21 +41,21 @@ def main(kinds: Mapping[str, str] = KINDS) -> int:
     except WorkerError as error:
         _logger.exception("the attempt could not be begun")
         if isinstance(error, UnreadableManifest) and error.reports_to:
-            Reporter(*error.reports_to).failed(error, None, _PATIENCE_INTERRUPTED_S)
+            Reporter(*error.reports_to).failed(error, None, _REPORT_TIMEOUT_INTERRUPTED_S)
         return error.exit
     if standing == "not_owner":
         _logger.info("another Batch job owns this attempt")
         return Exit.DONE
     reporter = Reporter(manifest.reports_queue_url, Sender.of(manifest, batch_job_id))
     if standing == "resumed" and (result_uri := finished(storage, manifest.output_uri)):
-        return Exit.DONE if reporter.done(result_uri, _PATIENCE_S) else Exit.TRY_AGAIN
+        return Exit.DONE if reporter.done(result_uri, _REPORT_TIMEOUT_S) else Exit.TRY_AGAIN
     try:
         with scratch(batch_job_id) as folder:
             return _attempt(manifest, folder, storage, reporter, kinds, resumed=standing == "resumed")
     except OSError as unexpected:  # of the scratch folder itself: no space, or not ours to write
         _logger.exception("there is no scratch folder")
         failure = explain(unexpected)
-        reporter.failed(failure, None, _PATIENCE_S)
+        reporter.failed(failure, None, _REPORT_TIMEOUT_S)
         return failure.exit
 
 
@@ -83,15 +83,17 @@ def _attempt(
         _logger.exception("the attempt failed")
         error = explain(unexpected)
         partial_uri = write_partial(attempt, kind, error) if attempt and kind else None
-        reporter.failed(error, partial_uri, _PATIENCE_INTERRUPTED_S if isinstance(error, Interrupted) else _PATIENCE_S)
+        reporter.failed(
+            error, partial_uri, _REPORT_TIMEOUT_INTERRUPTED_S if isinstance(error, Interrupted) else _REPORT_TIMEOUT_S
+        )
         return error.exit
     # Where the queue stays out of reach, the next entry of this Batch job finds result.json and reports it.
-    return Exit.DONE if reporter.done(result_uri, _PATIENCE_S) else Exit.TRY_AGAIN
+    return Exit.DONE if reporter.done(result_uri, _REPORT_TIMEOUT_S) else Exit.TRY_AGAIN
 
 
 def _give_up(reporter: Reporter, folder: Path, error: WorkerError) -> None:
     """End the process from outside of a stage that does not notice that it has to stop."""
     _logger.error("the stage did not stop in time: %s", error)
-    reporter.failed(error, None, _PATIENCE_INTERRUPTED_S)
+    reporter.failed(error, None, _REPORT_TIMEOUT_INTERRUPTED_S)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(error.exit)

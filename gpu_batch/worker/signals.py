@@ -63,14 +63,14 @@ class Stop:
         os.close(self._wake)
         os.close(self._waker)
 
-    def leave(self, reason: WorkerError) -> None:
+    def request(self, reason: WorkerError) -> None:
         """Stop for what the process has found out itself; the first reason counts. From any thread."""
         if self._reason is None:
             self._reason = reason
             self.event.set()
 
     def check(self) -> None:
-        """Raise the reason (Interrupted, DeadlineError, or what `leave` was given) where the process has to stop."""
+        """Raise the reason (Interrupted, DeadlineError, or what `request` was given) where the process has to stop."""
         if self._reason is not None:
             raise self._reason
 
@@ -79,7 +79,7 @@ class Stop:
         if woken == "over":
             return
         reason = self._reason or (DeadlineError() if woken == "time" else Interrupted())
-        self.leave(reason)
+        self.request(reason)
         if self._wait(GRACE_S, signals=False) == "time":
             self._on_stuck(reason)
 

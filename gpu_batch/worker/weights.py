@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from worker.errors import BugError
-from worker.storage import Found, Storage
+from worker.storage import Storage, StoredObject
 
-_AT_ONCE = 4
+_PARALLEL = 4
 OnProgress = Callable[[float], None]
 """Called with the share (0 to 1) of the bytes that are here."""
 
@@ -86,7 +86,9 @@ def _synced(prefix: str, model: str, index: str, on_progress: OnProgress) -> Pat
     return folder
 
 
-def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path, on_progress: OnProgress) -> None:
+def _copy(
+    storage: Storage, wanted: dict[str, StoredObject], folder: Path, index: Path, on_progress: OnProgress
+) -> None:
     have: dict[str, str] = json.loads(index.read_text()) if index.exists() else {}
     stale = {name: found for name, found in wanted.items() if not _same(have.get(name), found, folder / name)}
     for path in [path for path in folder.rglob("*") if path.is_file()]:
@@ -95,7 +97,7 @@ def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path,
     whole = sum(found.bytes for found in stale.values()) or 1
     arrived = 0
 
-    def fetch(item: tuple[str, Found]) -> tuple[str, Found]:
+    def fetch(item: tuple[str, StoredObject]) -> tuple[str, StoredObject]:
         name, found = item
         part = index.parent / f"{index.name}.{name.replace('/', '.')}.part"
         storage.download(found.uri, part)
@@ -103,7 +105,7 @@ def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path,
         part.replace(folder / name)
         return name, found
 
-    pool = ThreadPoolExecutor(_AT_ONCE)
+    pool = ThreadPoolExecutor(_PARALLEL)
     try:
         for name, found in pool.map(fetch, stale.items()):
             have[name] = found.etag
@@ -115,7 +117,7 @@ def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path,
         pool.shutdown(cancel_futures=True)
 
 
-def _same(etag: str | None, found: Found, path: Path) -> bool:
+def _same(etag: str | None, found: StoredObject, path: Path) -> bool:
     return etag == found.etag and path.is_file() and path.stat().st_size == found.bytes
 
 

@@ -42,7 +42,7 @@ class Plan:
     seconds: float
     pictures: int
     threads: int
-    going_on: bool = False
+    resume: bool = False
     """From the transformer that an earlier run left in `work`, whose decoder stays."""
 
 
@@ -56,7 +56,7 @@ def train_all(plan: Plan, report: Report) -> None:
     vae = new_vae(SEED).eval()
     set_encoder(vae, pictures)
     latents = [latents_of(vae, part) for part in pictures]
-    if not plan.going_on:
+    if not plan.resume:
         train_code(plan, vae, pictures, latents, report)
     train_drawing(plan, vae, pictures, latents, report)
     join_parts(plan)
@@ -93,16 +93,14 @@ def train_drawing(
     unseen = parts(128, held_out(), SEED + 1)[0]
     fixed = Latents(scaled(vae, latents_of(vae, unseen)), unseen.scenes, token_weights(unseen))
     pipeline = new_pipeline(vae, Size(), plan.work / "tokens", SEED)
-    earlier = _go_on(plan, pipeline) if plan.going_on else []
+    earlier = _go_on(plan, pipeline) if plan.resume else []
     compile_blocks(pipeline)
     began, spent = time.monotonic(), time.process_time()
     losses = [fixed_loss(pipeline, fixed, SEED)]
     seed = SEED + len(earlier)
-    share = (1 - _GUIDANCE_SHARE) if plan.going_on else (1 - _GUIDANCE_SHARE - _DECODER_SHARE)
+    share = (1 - _GUIDANCE_SHARE) if plan.resume else (1 - _GUIDANCE_SHARE - _DECODER_SHARE)
     budget = Budget(plan.seconds * share)
-    found = {
-        "flow_matching": train(pipeline, data, budget, seed, report, out=plan.work / "model", going_on=plan.going_on)
-    }
+    found = {"flow_matching": train(pipeline, data, budget, seed, report, out=plan.work / "model", resume=plan.resume)}
     losses.append(fixed_loss(pipeline, fixed, SEED))
     found["guidance"] = guide(pipeline, data, Budget(plan.seconds * _GUIDANCE_SHARE), seed, report)
     losses.append(fixed_loss(pipeline, fixed, SEED))

@@ -135,10 +135,10 @@ def fixed_loss(pipeline: Any, some: Latents, seed: int) -> float:
 
 
 def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, report: Report, *, out: Path | None = None,
-          batch: int = 32, going_on: bool = False) -> dict[str, Any]:  # fmt: skip
+          batch: int = 32, resume: bool = False) -> dict[str, Any]:  # fmt: skip
     """Train within the budget; the learning rate falls along a cosine of what is used. Leaves the averaged weights in
     the pipeline; returns steps, batch and losses. With `out`, a usable model is written there every few minutes.
-    going_on: the pipeline was trained before.
+    resume: the pipeline was trained before.
     """
     rng = np.random.default_rng(seed)
 
@@ -148,7 +148,7 @@ def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, rep
         return flow_loss(pipeline, replace(some, prompts=prompts))
 
     return _fit(pipeline, _batches(data, seed, batch), loss, budget, report, name="transformer", out=out,
-                strength=_GO_ON_RATE if going_on else 1.0)  # fmt: skip
+                strength=_GO_ON_RATE if resume else 1.0)  # fmt: skip
 
 
 def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, report: Report, *, out: Path | None = None,

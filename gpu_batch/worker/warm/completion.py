@@ -18,8 +18,8 @@ from worker.warm.queues import Queues
 _logger = logging.getLogger(__name__)
 _THREADS = 4
 _MAX_PENDING = 64
-_PATIENCE_S = 120.0
-_PATIENCE_INTERRUPTED_S = 20.0
+_REPORT_TIMEOUT_S = 120.0
+_REPORT_TIMEOUT_INTERRUPTED_S = 20.0
 _MAX_CLOSE_S = 45.0
 
 
@@ -103,18 +103,18 @@ class CompletionPool:
             if stage.name not in ("load", "draw"):
                 run_stage(attempt, stage)
         uri = write_result(attempt, self._kind)
-        self._end(job, reported=reporter.done(uri, _PATIENCE_S))
+        self._end(job, reported=reporter.done(uri, _REPORT_TIMEOUT_S))
 
     def _fail(self, job: InFlightJob, error: WorkerError) -> None:
         attempt, reporter = job.claimed_attempt()
         if isinstance(error, ProcessUnusable):
             # First: whatever is taken up or drawn from now on would end the same way.
-            self._stop.leave(error)
+            self._stop.request(error)
         _logger.warning("an attempt ends", extra={"prefix": job.prefix, "code": error.code, "error": error.message})
         job.missing.clear()
         partial = write_partial(attempt, self._kind, error)
-        patience = _PATIENCE_INTERRUPTED_S if isinstance(error, Interrupted) else _PATIENCE_S
-        self._end(job, reported=reporter.failed(error, partial, patience))
+        timeout = _REPORT_TIMEOUT_INTERRUPTED_S if isinstance(error, Interrupted) else _REPORT_TIMEOUT_S
+        self._end(job, reported=reporter.failed(error, partial, timeout))
 
     def _end(self, job: InFlightJob, *, reported: bool) -> None:
         """Delete the message of a reported end. Otherwise it comes again, and its receiver resolves the attempt."""

@@ -60,8 +60,8 @@ class Heartbeat:
         for job in jobs:
             if job.claimed and not job.ended:
                 self._tick_claimed(job, now)
-        patience = datetime.now(UTC) - timedelta(seconds=GRACE_S)
-        if any(job.claimed and not job.all_drawn and job.manifest.deadline < patience for job in jobs):
+        stuck_before = datetime.now(UTC) - timedelta(seconds=GRACE_S)
+        if any(job.claimed and not job.all_drawn and job.manifest.deadline < stuck_before for job in jobs):
             self._on_stuck()
 
     def _tick_claimed(self, job: InFlightJob, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The images queues: receiving by priority, keeping messages invisible, putting back, deleting."""
+"""The images queues: receiving by priority, extending visibility, putting back, deleting."""
 
 import logging
 import time
@@ -14,8 +14,8 @@ from worker.tools import backoff
 _logger = logging.getLogger(__name__)
 VISIBILITY_S = 120
 """How long a message is ours after each word of ours about it; as the queues' own time-out."""
-_AT_ONCE = 10
-_MOMENT_S = 0.05
+_BATCH_LIMIT = 10
+_SETTLE_S = 0.05
 _DELETE_TRIES = 3
 
 
@@ -61,7 +61,7 @@ class Queues:
             wait(self._polls.values(), return_when=FIRST_COMPLETED)
             if arrived := self._arrived():
                 # A more urgent queue may have answered a moment later.
-                wait(self._polls.values(), timeout=_MOMENT_S)
+                wait(self._polls.values(), timeout=_SETTLE_S)
                 return arrived + self._arrived()
         return []
 
@@ -78,7 +78,7 @@ class Queues:
     def _receive(self, url: str, max_count: int, seconds: int) -> list[Message]:
         try:
             answer = self._sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=min(max_count, _AT_ONCE), WaitTimeSeconds=seconds,
+                QueueUrl=url, MaxNumberOfMessages=min(max_count, _BATCH_LIMIT), WaitTimeSeconds=seconds,
                 VisibilityTimeout=VISIBILITY_S,
             )  # fmt: skip
         except (BotoCoreError, ClientError) as error:
@@ -131,5 +131,5 @@ def _by_queue(messages: Iterable[Message]) -> Iterator[tuple[str, list[Message]]
     for message in messages:
         queues.setdefault(message.queue_url, []).append(message)
     for url, some in queues.items():
-        for start in range(0, len(some), _AT_ONCE):
-            yield url, some[start : start + _AT_ONCE]
+        for start in range(0, len(some), _BATCH_LIMIT):
+            yield url, some[start : start + _BATCH_LIMIT]

@@ -27,7 +27,7 @@ from worker.warm.settings import Settings
 from worker.workspace import claim
 
 _logger = logging.getLogger(__name__)
-_PATIENCE_S = 20.0
+_REPORT_TIMEOUT_S = 20.0
 _RETRY_AFTER_S = 10
 """When a message comes again that could not be read for a transient error."""
 
@@ -115,9 +115,9 @@ class TicketReceiver:
         if not isinstance(error, ProcessUnusable) or job.reporter is None:
             self._retry_later(job.message, error)
             return
-        self._stop.leave(error)
+        self._stop.request(error)
         # The claim stands, so others would wait for our beats: the attempt ends, and any worker may take the next one.
-        if job.reporter.failed(error, None, _PATIENCE_S):
+        if job.reporter.failed(error, None, _REPORT_TIMEOUT_S):
             self._queues.delete(job.message)
 
     def _begin(self, job: InFlightJob, *, resumed: bool) -> None:
@@ -155,7 +155,7 @@ class TicketReceiver:
         )
         if uri := finished(self._storage, job.prefix):
             # The owner may have died between result and report. A second report changes nothing.
-            reported = reporter.done(uri, _PATIENCE_S)
+            reported = reporter.done(uri, _REPORT_TIMEOUT_S)
         elif is_canceled(self._storage, job.prefix):
             reporter.close()
             reported = True
@@ -163,7 +163,9 @@ class TicketReceiver:
             reporter.close()
             own = Sender.of(job.manifest, self._settings.batch_job_id)
             # In our own name: the control plane looks the owner's Batch job up before it believes it.
-            reported = Reporter(job.manifest.reports_queue_url, own, self._sqs).failed(WorkerLost(), None, _PATIENCE_S)
+            reported = Reporter(job.manifest.reports_queue_url, own, self._sqs).failed(
+                WorkerLost(), None, _REPORT_TIMEOUT_S
+            )
         else:
             reporter.close()
             self._queues.put_back([job.message], round(LOST_SECONDS - silent) + 1)
@@ -192,7 +194,7 @@ class TicketReceiver:
         except WorkerError as unavailable:
             self._retry_later(message, unavailable)
             return
-        if Reporter(*error.reports_to, self._sqs).failed(error, None, _PATIENCE_S):
+        if Reporter(*error.reports_to, self._sqs).failed(error, None, _REPORT_TIMEOUT_S):
             self._queues.delete(message)
 
     def _retry_later(self, message: Message, error: WorkerError) -> None:

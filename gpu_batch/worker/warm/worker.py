@@ -35,7 +35,7 @@ _POLL_S = 2
 """How long an idle worker's polls last: also how soon it notices that it has to leave."""
 BATCHES_AHEAD = 4
 """Micro-batches in flight: enough that compatible jobs meet, few enough that a worker that joins finds work too."""
-_LAST_WORDS_S = 4.0
+_FINAL_REPORT_TIMEOUT_S = 4.0
 _CLAIM_THREADS = 8
 
 
@@ -119,7 +119,7 @@ class WarmWorker:
             elif time.monotonic() - busy_at >= self._settings.idle_s:
                 return
 
-    def _receive(self, patience_s: float) -> None:
+    def _receive(self, timeout_s: float) -> None:
         """Take what waits, at once where there are jobs to draw; otherwise wait a little for some."""
         waiting = [job for job in self._in_flight.all() if job.missing]
         wanted = BATCHES_AHEAD * self._settings.micro_batch - sum(len(job.missing) for job in waiting)
@@ -130,7 +130,7 @@ class WarmWorker:
             most_urgent = min(job.priority for job in waiting)
             messages = self._queues.take(self._settings.micro_batch, more_urgent_than=most_urgent)
         else:
-            messages = self._queues.wait(min(wanted, 10), max(0, min(_POLL_S, math.ceil(patience_s))))
+            messages = self._queues.wait(min(wanted, 10), max(0, min(_POLL_S, math.ceil(timeout_s))))
         list(self._threads.map(self._receiver.open, messages))
 
     def _draw_next(self) -> bool:
@@ -155,7 +155,7 @@ class WarmWorker:
         for job in {item.job for item in items}:
             attempt, _ = job.claimed_attempt()
             attempt.begin("draw")
-            draw.introduce(attempt, engine)
+            draw.note_engine(attempt, engine)
         for item in items:
             item.job.missing.remove(item.index)
         self._renderer.run(engine, items)
@@ -233,6 +233,6 @@ class WarmWorker:
         _logger.error("the drawing did not stop in time: %s", error)
         for job in self._in_flight.all():
             if job.reporter is not None and not job.ended:
-                job.reporter.failed(job.stop_reason() or Interrupted(), None, _LAST_WORDS_S)
+                job.reporter.failed(job.stop_reason() or Interrupted(), None, _FINAL_REPORT_TIMEOUT_S)
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(Exit.TRY_AGAIN)

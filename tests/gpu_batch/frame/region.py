@@ -22,14 +22,14 @@ from snapforge.contracts.results import Result
 from tests.support.aws import ACCOUNT, REGION, ROOT, free_port, start_ministack
 
 BUCKET = f"snapforge-dev-assets-{ACCOUNT}"
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 T = TypeVar("T")
 TOY = "tests.gpu_batch.frame.toy_worker"
 
 
 def wait_for(look: Callable[[], T | None], what: str) -> T:
     """The first true answer of `look`, asked every 20 ms."""
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < end:
         if found := look():
             return found
@@ -173,13 +173,13 @@ class Job:
                 sqs.delete_message(QueueUrl=self.manifest.reports_queue_url, ReceiptHandle=message["ReceiptHandle"])
         return self.reports
 
-    def forget(self) -> None:
+    def clear_reports(self) -> None:
         """Pass over what was reported up to now."""
         self.receive_reports()
         self.reports.clear()
 
     def wait_for_stage(self, stage: str) -> None:
-        """Return when progress reads `stage` (for the first time since `forget`)."""
+        """Return when progress reads `stage` (for the first time since `clear_reports`)."""
         wait_for(
             lambda: any(isinstance(report, Progress) and report.stage == stage for report in self.receive_reports()),
             f"stage {stage}",
@@ -187,7 +187,7 @@ class Job:
 
     @property
     def last(self) -> Done | Failed:
-        """The final report: the last that was heard, and the only one of its kind since `forget`."""
+        """The final report: the last that was heard, and the only one of its kind since `clear_reports`."""
         *before, last = self.receive_reports()
         assert all(isinstance(report, Progress) for report in before)
         assert not isinstance(last, Progress)
@@ -233,9 +233,9 @@ class Worker:
         self.process = process
         self.output = b""
 
-    def wait(self, patience_s: float = 0.0) -> int:
+    def wait(self, timeout_s: float = 0.0) -> int:
         """Wait for the end, at least as long as elsewhere; returns the exit code (negative: the signal)."""
-        self.output += self.process.communicate(timeout=max(patience_s, _PATIENCE_S))[0]
+        self.output += self.process.communicate(timeout=max(timeout_s, _TIMEOUT_S))[0]
         return self.process.returncode
 
     @property

@@ -153,7 +153,7 @@ class TestClaim:
         job = region.job(work(count=1))
         job.run()
         before = job.objects()
-        job.forget()
+        job.clear_reports()
         worker = job.run(batch_attempt=2)
         assert worker.code == 0
         assert isinstance(job.last, Done)
@@ -208,7 +208,7 @@ class TestFailed:
         assert job.run(largest_file=1 << 20).code == 75
         assert isinstance(job.last, Failed)
         assert (job.last.category, job.last.code) == (FailureCategory.transient, "disk_full")
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2).code == 0
         assert job.result.usage.interruptions == 1
 
@@ -276,7 +276,7 @@ class TestReentry:
         assert (job.last.category, job.last.code) == (FailureCategory.transient, "interrupted")
         counted = Result.model_validate_json(job.read("partial.json")).usage
         floor = max(report.percent for report in job.progress)
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2).code == 0
         assert isinstance(job.last, Done)
         assert job.files() == whole.files()
@@ -295,7 +295,7 @@ class TestReentry:
         job.wait_for_stage(stage)
         worker.kill()
         assert "result.json" not in job.names()
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2).code == 0
         assert isinstance(job.last, Done)
         assert job.files() == whole.files()

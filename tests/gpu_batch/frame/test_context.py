@@ -17,7 +17,7 @@ from worker.progress import Reporter
 from worker.signals import Stop
 from worker.storage import Storage
 from worker.usage import Meter
-from worker.workspace import Saved
+from worker.workspace import SavedState
 
 STAGES = [("one", 1.0), ("two", 1.0)]
 
@@ -122,7 +122,7 @@ class TestMeter:
 
     def test_a_machine_of_its_own_is_paid_for_from_the_beginning(self, clock: SimpleNamespace) -> None:
         """Between stages too, and on top of what earlier entries used."""
-        meter = Meter(Saved(compute_seconds=7.0))
+        meter = Meter(SavedState(compute_seconds=7.0))
         clock.now += 1
         with meter.stage("one"):
             clock.now += 2
@@ -131,7 +131,7 @@ class TestMeter:
         assert [(stage.stage, stage.seconds) for stage in meter.stages] == [("one", 2.0)]
 
     def test_on_a_shared_machine_only_what_is_charged_is_paid_for(self, clock: SimpleNamespace) -> None:
-        meter = Meter(Saved(compute_seconds=7.0), shared=True)
+        meter = Meter(SavedState(compute_seconds=7.0), shared=True)
         with meter.stage("one"):
             clock.now += 2
         meter.charge("draw", 250)
@@ -142,11 +142,11 @@ class TestMeter:
 
     def test_a_stage_goes_on_counting_where_an_earlier_entry_stopped(self, clock: SimpleNamespace) -> None:
         """A stage that is under way counts up to now; one that fails counts as well."""
-        first = Meter(Saved())
+        first = Meter(SavedState())
         with suppress(KeyError), first.stage("one"):
             clock.now += 3
             raise KeyError
-        second = Meter(Saved(stages=first.stages, started_at=first.started_at))
+        second = Meter(SavedState(stages=first.stages, started_at=first.started_at))
         with second.stage("one"):
             clock.now += 4
             assert second.stages[0].seconds == 7.0

@@ -219,7 +219,7 @@ class TestDeliveredTwice:
         """The owner wrote its result and died before it could report it."""
         job = fleet.submit()
         fleet.run("warm-0")
-        job.forget()
+        job.clear_reports()
         fleet.submit(job=job)
         worker = fleet.run()
         assert batches(worker) == []
@@ -329,5 +329,5 @@ def resumed(fleet: Fleet, job: Job, **fields: Any) -> Job:
             **fields,
         }
     )
-    job.forget()
+    job.clear_reports()
     return fleet.submit(job=Job(fleet.region, manifest))

@@ -21,7 +21,7 @@ from worker.usage import Meter
 from worker.warm.in_flight_job import BatchKey, InFlightJob
 from worker.warm.queues import Message
 from worker.warm.renderer import BatchItem, BatchRenderer, GpuBrokenError
-from worker.workspace import Saved
+from worker.workspace import SavedState
 
 
 def lora(name: str, weight: float = 1.0) -> AdapterRef:
@@ -120,7 +120,7 @@ class Attempted:
 
     def __init__(self, of: Manifest) -> None:
         self.manifest, self.work = of, of.work
-        self.meter = Meter(Saved(), shared=True)
+        self.meter = Meter(SavedState(), shared=True)
         self.shown: list[tuple[float, str]] = []
 
     def progress(self, fraction: float, message: str = "") -> None:

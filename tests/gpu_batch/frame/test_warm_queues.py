@@ -16,7 +16,7 @@ from tests.gpu_batch.frame.test_warm_batching import manifest
 from worker.errors import BugError, TransientError, WorkerError
 from worker.kinds import Kind
 from worker.signals import Stop
-from worker.storage import Found, Missing, Storage
+from worker.storage import Missing, Storage, StoredObject
 from worker.warm.in_flight_job import InFlightJob, InFlightJobs
 from worker.warm.queues import Message, Queues
 from worker.warm.settings import Settings
@@ -159,8 +159,8 @@ class MemoryStorage:
             raise Missing(uri)
         return self.objects[uri]
 
-    def find(self, prefix: str) -> Iterator[Found]:
-        return (Found(uri, "e", 1) for uri in self.objects if uri.startswith(prefix))
+    def find(self, prefix: str) -> Iterator[StoredObject]:
+        return (StoredObject(uri, "e", 1) for uri in self.objects if uri.startswith(prefix))
 
 
 class Reports:

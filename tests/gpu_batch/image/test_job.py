@@ -114,7 +114,7 @@ class TestInterrupted:
         assert worker.terminate() == 75
         assert isinstance(job.last, Failed)
         assert job.last.code == "interrupted"
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2, **how).code == 0
         assert job.files() == whole.files()
         assert job.result.usage.interruptions == 1
@@ -126,7 +126,7 @@ class TestInterrupted:
         worker = job.start(module=WORKER, WEIGHTS_URI=str(weights))
         job.wait_for_stage(stage)
         worker.kill()
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2, module=WORKER, WEIGHTS_URI=str(weights)).code == 0
         assert job.files() == whole.files()
 

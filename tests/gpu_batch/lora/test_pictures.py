@@ -64,12 +64,12 @@ def pixels(job: Job) -> bytes:
 
 
 def draw_all(
-    fleet: Fleet, models: Path, sets: dict[str, tuple[AdapterRef, ...]], patience_s: float = 0.0, **environment: str
+    fleet: Fleet, models: Path, sets: dict[str, tuple[AdapterRef, ...]], timeout_s: float = 0.0, **environment: str
 ) -> dict[str, bytes]:
     """The pixels that one worker draws with each set, one after the other: equal bytes may be asked for."""
     jobs = {name: fleet.submit(model="flux-schnell", adapters=adapters) for name, adapters in sets.items()}
     worker = fleet.start(module="worker.warm", WEIGHTS_URI=str(models), MICRO_BATCH="1", **environment)
-    assert worker.wait(patience_s) == 0, worker.output
+    assert worker.wait(timeout_s) == 0, worker.output
     drawn = {name: pixels(job) for name, job in jobs.items()}
     assert jobs["base at last"].last.at > jobs["vase"].last.at
     fetched = [line["lora"] for line in worker.log if line["message"] == "adapter"]

@@ -34,7 +34,7 @@ def requested_drawing(context: Context) -> Drawing:
     )
 
 
-def introduce(context: Context, engine: ImageEngine) -> None:
+def note_engine(context: Context, engine: ImageEngine) -> None:
     """Note for the result who draws, and which of the requested settings it ignores."""
     context.state["engine"] = engine.name
     for text in (*engine.notes, *engine.ignored(requested_drawing(context))):
@@ -60,7 +60,7 @@ def run(context: Context) -> None:
     """Draw what is not there yet and name the pictures as results."""
     if left := missing(context):
         engine = engine_of(context)
-        introduce(context, engine)
+        note_engine(context, engine)
         for index in left:
             _draw(context, engine, index)
     name_results(context)
