@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 _INTERVAL_S = 2.0
 _FIRST_ETA_S = 2.0
 _MAX_MESSAGE_LENGTH = 2000
-_MOST = 99.0
+_MAX_PERCENT = 99.0
 """100 is said by Done alone."""
 
 
@@ -33,7 +33,7 @@ class Track:
         self._spans: dict[str, tuple[float, float]] = {}
         begin = 0.0
         for name, weight in stages:
-            width = weight / whole * _MOST
+            width = weight / whole * _MAX_PERCENT
             self._spans[name] = (begin, width)
             begin += width
         self._worked_from = (time.monotonic(), 0.0)

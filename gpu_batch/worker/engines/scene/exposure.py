@@ -20,7 +20,7 @@ _LOOK_PX = 400
 _DARKEST, _BRIGHTEST = 10.0, 245.0
 """Beyond these of 255 a value was cut off, and tells no ratio."""
 _MIN_POINTS = 30
-_MOST = 2.0
+_MAX_GAIN = 2.0
 _ROUNDS = 8
 
 
@@ -45,7 +45,7 @@ def gains(rows: Sequence[npt.NDArray[np.int64]], colours: Sequence[Array], point
         of = [some[good] for some, good in zip(rows, known, strict=True)]
         values = [some[good, channel] for some, good in zip(logs, known, strict=True)]
         found[:, channel] = _balance(of, values, points)
-    return np.asarray(np.exp(np.clip(found, -np.log(_MOST), np.log(_MOST))))
+    return np.asarray(np.exp(np.clip(found, -np.log(_MAX_GAIN), np.log(_MAX_GAIN))))
 
 
 def _balance(of: list[npt.NDArray[np.int64]], values: list[Array], points: int) -> Array:

@@ -17,10 +17,10 @@ MIN_SIDE_PX = 160
 """Of the shorter side: below, hardly a feature is found."""
 _THUMB_PX = 32
 _LOOK_PX = 256
-_SAME = 4.0
+_MAX_COPY_DIFFERENCE = 4.0
 """Grey levels: two photos show the same view where 98 % of their 32-pixel thumbnails differ by less. Re-encoded copies
 differ by up to 2, a step of a quarter degree round a rendered object by 6."""
-_FLAT = 2.5
+_MIN_SPREAD = 2.5
 """Grey levels: the spread of a photo under which it shows nothing."""
 
 
@@ -95,10 +95,10 @@ def _look(path: pathlib.Path) -> tuple[npt.NDArray[np.float32] | None, str]:
     alpha = small[..., 3:] / 255
     grey = (small[..., :3] * alpha + 127 * (1 - alpha)).mean(2)
     shown = alpha[..., 0] > 0.5
-    if not shown.any() or float(grey[shown].std()) < _FLAT:
+    if not shown.any() or float(grey[shown].std()) < _MIN_SPREAD:
         return None, "they show nothing (one colour from edge to edge)"
     return np.asarray(cv2.resize(grey, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA), np.float32), ""
 
 
 def _alike(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
-    return float(np.quantile(np.abs(one - other), 0.98)) < _SAME
+    return float(np.quantile(np.abs(one - other), 0.98)) < _MAX_COPY_DIFFERENCE

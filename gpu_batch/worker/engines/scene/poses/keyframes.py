@@ -10,7 +10,7 @@ from worker.engines.scene import photos
 
 Grey = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-_LEAST = 40
+_MIN_FRAMES = 40
 """Smaller sets are used whole."""
 _LOOK_PX = 320
 _STEP = 0.012
@@ -24,7 +24,7 @@ _TRACKED = 0.5
 def choose(paths: Sequence[pathlib.Path], tick: Callable[[float], None]) -> list[int]:
     """Numbers of the photos to use: all, unless most follow each other like frames of a video; then its keyframes."""
     everything = list(range(len(paths)))
-    if len(paths) < _LEAST:
+    if len(paths) < _MIN_FRAMES:
         return everything
     before = key = _look(paths[0])
     steps, chosen = [], [0]
