@@ -156,5 +156,7 @@ def batches(worker: Worker) -> list[list[int]]:
 
 
 def kept(job: Job) -> int:
-    """How many pictures lie among the attempt's checkpoints."""
-    return sum(name.startswith("checkpoints/picture") for name in job.names())
+    """How many pictures a later entry would restore: those that the state names, not all that are uploaded."""
+    if "checkpoints/state.json" not in job.names():
+        return 0
+    return sum(name.startswith("picture") for name in json.loads(job.read("checkpoints/state.json"))["files"])
