@@ -23,22 +23,25 @@ from bench.cuda import machine
 from worker.engines.base import Drawing
 from worker.engines.image.batches import Batches, Text
 from worker.engines.image.flux import Flux
-from worker.engines.image.levers import Levers
+from worker.engines.image.optimizations import Optimizations
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TITLE = "Pictures on a GPU"
-_LEVERS = (
-    ("no lever", Levers(dtype="bf16")),
-    ("channels last", Levers(dtype="bf16", channels_last=True)),
-    ("regional compile", Levers(dtype="bf16", compile=True, channels_last=True)),
-    ("compile, cudnn attention", Levers(dtype="bf16", compile=True, channels_last=True, attention="_native_cudnn")),
-    ("compile, flash 3 attention", Levers(dtype="bf16", compile=True, channels_last=True, attention="_flash_3")),
-    ("compile, step cache 0.08", Levers(dtype="bf16", compile=True, channels_last=True, step_cache=0.08)),
+_OPTIMIZATIONS = (
+    ("no lever", Optimizations(dtype="bf16")),
+    ("channels last", Optimizations(dtype="bf16", channels_last=True)),
+    ("regional compile", Optimizations(dtype="bf16", compile=True, channels_last=True)),
+    (
+        "compile, cudnn attention",
+        Optimizations(dtype="bf16", compile=True, channels_last=True, attention="_native_cudnn"),
+    ),
+    ("compile, flash 3 attention", Optimizations(dtype="bf16", compile=True, channels_last=True, attention="_flash_3")),
+    ("compile, step cache 0.08", Optimizations(dtype="bf16", compile=True, channels_last=True, step_cache=0.08)),
 )
 _MICRO_BATCHES = (2, 4)
 _AIM_COMPILED = 1.0
 _AIM_BATCH = 0.5
-"""Of stock's seconds a picture, all levers that leave the picture as it is: twice the throughput."""
+"""Of stock's seconds a picture, all optimizations that leave the picture as it is: twice the throughput."""
 
 
 class Given(Flux):
@@ -56,7 +59,7 @@ class Given(Flux):
         return texts
 
 
-def pipeline_of(levers: Levers) -> Any:
+def pipeline_of(optimizations: Optimizations) -> Any:
     """FLUX.1-dev's sizes, made on the GPU."""
     import diffusers
     import torch
@@ -79,18 +82,18 @@ def pipeline_of(levers: Levers) -> Any:
         vae=vae, transformer=transformer, text_encoder=None, tokenizer=None, text_encoder_2=None, tokenizer_2=None,
     )  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
-    levers.apply(pipeline)
+    optimizations.apply(pipeline)
     return pipeline
 
 
-def timed(deed: Callable[[], object], turns: int) -> tuple[float, float]:
+def timed(operation: Callable[[], object], turns: int) -> tuple[float, float]:
     """(seconds of the first call, least of the later ones)."""
     import torch
 
     taken = []
     for _ in range(turns + 1):
         begun = time.monotonic()
-        deed()
+        operation()
         torch.cuda.synchronize()
         taken.append(time.monotonic() - begun)
     return taken[0], min(taken[1:])
@@ -100,7 +103,7 @@ def stock(steps: int, size: int, turns: int) -> float:
     """Seconds a picture of diffusers' own pipeline."""
     import torch
 
-    pipeline = pipeline_of(Levers(dtype="bf16"))
+    pipeline = pipeline_of(Optimizations(dtype="bf16"))
     ((sequence, pooled),) = Given(pipeline).encode(["a"])
 
     def draw() -> None:
@@ -112,12 +115,12 @@ def stock(steps: int, size: int, turns: int) -> float:
     return timed(draw, turns)[1]
 
 
-def ours(levers: Levers, steps: int, size: int, turns: int, together: int) -> tuple[float, float, float]:
+def ours(optimizations: Optimizations, steps: int, size: int, turns: int, together: int) -> tuple[float, float, float]:
     """(seconds a picture, seconds of the first, peak GiB) of our engine with `together` pictures at once."""
     import torch
 
     torch.cuda.reset_peak_memory_stats()
-    engine = Batches(Given(pipeline_of(levers)), ())
+    engine = Batches(Given(pipeline_of(optimizations)), ())
     drawings = [Drawing("a" * (number + 1), "", size, size, steps, 3.5) for number in range(together)]
     first, later = timed(lambda: engine.draw(drawings, range(together), lambda *_: ()), turns)
     return later / together, first, torch.cuda.max_memory_allocated() / 2**30
@@ -128,19 +131,19 @@ def measure(steps: int, size: int, turns: int) -> list[dict[str, Any]]:
     import torch
 
     peer = stock(steps, size, turns)
-    cases = [(name, levers, 1) for name, levers in _LEVERS]
-    cases += [(f"compile, micro-batch {count}", _LEVERS[2][1], count) for count in _MICRO_BATCHES]
+    cases = [(name, optimizations, 1) for name, optimizations in _OPTIMIZATIONS]
+    cases += [(f"compile, micro-batch {count}", _OPTIMIZATIONS[2][1], count) for count in _MICRO_BATCHES]
     rows = []
-    for name, levers, together in cases:
+    for name, optimizations, together in cases:
         gc.collect()
         torch.cuda.empty_cache()
         torch.compiler.reset()
         try:
-            seconds, first, memory = ours(levers, steps, size, turns, together)
+            seconds, first, memory = ours(optimizations, steps, size, turns, together)
         except Exception as error:  # noqa: BLE001 - the row says why
             rows.append(row(name, None, peer, None, f"not on this machine: {str(error)[:200]}"))
             continue
-        aim = _AIM_BATCH if together > 1 else _AIM_COMPILED if levers.compile else None
+        aim = _AIM_BATCH if together > 1 else _AIM_COMPILED if optimizations.compile else None
         rows.append(row(name, seconds, peer, aim, f"first {first:.1f} s, peak {memory:.1f} GiB"))
         sys.stdout.write(json.dumps(rows[-1]) + "\n")
     return rows

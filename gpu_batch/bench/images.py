@@ -5,7 +5,7 @@ Run from the repository's root in the image environment, with PYTHONPATH=gpu_bat
     python -m bench.images [--turns 3] [--micro-batch 8]
 
 Prints one JSON line a measure: {name, ours, peer, ratio, aim, met, unit, note}. The model is the tiny FLUX.1 of real
-classes (worker.engines.image.standin). Ours is the worker's own choice of micro-batches, engine and writing of PNG
+classes (worker.engines.image.untrained). Ours is the worker's own choice of micro-batches, engine and writing of PNG
 files; the queues and S3 are left out, as they are for the peer, which calls its pipeline once a request and saves.
 """
 
@@ -29,31 +29,31 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from worker.engines.base import Drawing, ImageEngine
 from worker.engines.image.batches import Batches
 from worker.engines.image.flux import Flux
-from worker.engines.image.levers import Levers
-from worker.engines.image.loading import load_pipeline
-from worker.engines.image.standin import build
+from worker.engines.image.loader import load_pipeline
+from worker.engines.image.optimizations import Optimizations
+from worker.engines.image.untrained import build
 from worker.stages.image import finish
-from worker.warm.choice import choose
-from worker.warm.order import Key
-from worker.warm.worker import AHEAD
+from worker.warm.in_flight_job import BatchKey
+from worker.warm.selection import choose
+from worker.warm.worker import BATCHES_AHEAD
 
 _REQUESTS = 64
 _SIZES = ((128, 128), (192, 128), (256, 256))
 _STEPS = (4, 8)
 _AIM = 1 / 1.5
 """Of the seconds: at least one and a half times the throughput."""
-_LEVERS = (
-    ("bf16", Levers(dtype="bf16")),
-    ("regional compile", Levers(compile=True)),
-    ("attention _native_math", Levers(attention="_native_math")),
-    ("step cache 0.1", Levers(step_cache=0.1)),
-    ("channels last", Levers(channels_last=True)),
+_OPTIMIZATIONS = (
+    ("bf16", Optimizations(dtype="bf16")),
+    ("regional compile", Optimizations(compile=True)),
+    ("attention _native_math", Optimizations(attention="_native_math")),
+    ("step cache 0.1", Optimizations(step_cache=0.1)),
+    ("channels last", Optimizations(channels_last=True)),
 )
 
 
 @dataclass
 class Request:
-    """One picture that somebody waits for; as `worker.warm.choice.Waiting`."""
+    """One picture that somebody waits for; as `worker.warm.selection.Waiting`."""
 
     drawing: Drawing
     seed: int
@@ -62,10 +62,12 @@ class Request:
     priority: int = 0
 
     @property
-    def key(self) -> Key:
+    def key(self) -> BatchKey:
         """Who may be drawn beside it."""
-        wish = self.drawing
-        return Key("flux-schnell", False, wish.width, wish.height, wish.steps, wish.guidance, ())
+        requested = self.drawing
+        return BatchKey(
+            "flux-schnell", False, requested.width, requested.height, requested.steps, requested.guidance, ()
+        )
 
 
 def requests() -> list[Request]:
@@ -83,17 +85,17 @@ def requests() -> list[Request]:
 
 
 def ours(engine: ImageEngine, wanted: Sequence[Request], folder: pathlib.Path, micro_batch: int) -> None:
-    """As `worker.warm.worker`: a hand of limited size, micro-batches by the rule, writing beside the drawing."""
-    hand, queue, turn = list[Request](), list(wanted), 0
+    """As `worker.warm.worker`: a limited number in flight, micro-batches by the rule, writing beside the drawing."""
+    in_flight, queue, turn = list[Request](), list(wanted), 0
     with ThreadPoolExecutor(4) as pool:
-        while queue or hand:
-            room = AHEAD * micro_batch - len(hand)
-            hand, queue = hand + queue[:room], queue[room:]
-            shares = choose(hand, micro_batch, None, turn, time.monotonic())
-            drawn = [share.order for share in shares]
+        while queue or in_flight:
+            free = BATCHES_AHEAD * micro_batch - len(in_flight)
+            in_flight, queue = in_flight + queue[:free], queue[free:]
+            shares = choose(in_flight, micro_batch, None, turn, time.monotonic())
+            drawn = [share.job for share in shares]
             pictures = engine.draw([one.drawing for one in drawn], [one.seed for one in drawn], lambda *_: ())
             for one, picture in zip(drawn, pictures, strict=True):
-                hand.remove(one)
+                in_flight.remove(one)
                 pool.submit(finish.write, picture, folder / f"{one.seed}.png")
             turn += 1
 
@@ -114,17 +116,17 @@ def peer(pipeline: Any, wanted: Sequence[Request], folder: pathlib.Path) -> None
         picture.save(folder / f"{one.seed}.png")
 
 
-def seconds(deed: Callable[[], object]) -> float:
+def seconds(operation: Callable[[], object]) -> float:
     """Wall time."""
     begun = time.monotonic()
-    deed()
+    operation()
     return time.monotonic() - begun
 
 
 def throughput(model: pathlib.Path, folder: pathlib.Path, turns: int, micro_batch: int) -> dict[str, Any]:
     """By turns, medians of each side; one request of each kind beforehand."""
-    mine = Batches(Flux(load_pipeline(model, "cpu", Levers.read("cpu"), reduced=False)), ())
-    stock = load_pipeline(model, "cpu", Levers(), reduced=False)
+    mine = Batches(Flux(load_pipeline(model, "cpu", Optimizations.read("cpu"), reduced=False)), ())
+    stock = load_pipeline(model, "cpu", Optimizations(), reduced=False)
     stock.set_progress_bar_config(disable=True)
     few = requests()[: len(_SIZES)]
     ours(mine, few, folder, micro_batch)
@@ -142,21 +144,22 @@ def throughput(model: pathlib.Path, folder: pathlib.Path, turns: int, micro_batc
         sides[1].append(seconds(lambda wanted=wanted: peer(stock, wanted, folder)))
         cpu = [cpu[0] + between - begun, cpu[1] + time.process_time() - between]
     mine_s, stock_s = (statistics.median(side) for side in sides)
-    least, most = (pick(theirs / own for own, theirs in zip(*sides, strict=True)) for pick in (min, max))
+    lowest, highest = (pick(theirs / own for own, theirs in zip(*sides, strict=True)) for pick in (min, max))
     return line(
         "image throughput, 64 mixed requests", mine_s, stock_s, _AIM, "s",
-        f"{stock_s / mine_s:.2f} times the pictures of a stock diffusers loop (single turns {least:.2f} … {most:.2f}, "
+        f"{stock_s / mine_s:.2f} times the pictures of a stock diffusers loop "
+        f"(single turns {lowest:.2f} … {highest:.2f}, "
         f"by CPU seconds {cpu[1] / cpu[0]:.2f}); sizes "
         f"{', '.join(f'{width}x{height}' for width, height in _SIZES)}, steps {_STEPS}, micro-batch {micro_batch}",
     )  # fmt: skip
 
 
-def levers(model: pathlib.Path) -> list[dict[str, Any]]:
+def optimizations(model: pathlib.Path) -> list[dict[str, Any]]:
     """Seconds of a 256 px picture of 8 steps, drawn alone, with one lever and with none; warmed up first."""
     drawing = Drawing("a chair", "", 256, 256, 8, 0.0)
-    plain = Batches(Flux(load_pipeline(model, "cpu", Levers(), reduced=False)), ())
+    plain = Batches(Flux(load_pipeline(model, "cpu", Optimizations(), reduced=False)), ())
     lines = []
-    for name, lever in _LEVERS:
+    for name, lever in _OPTIMIZATIONS:
         engine = Batches(Flux(load_pipeline(model, "cpu", lever, reduced=False)), ())
         started = seconds(lambda engine=engine: engine.draw([drawing], [0], lambda *_: ()))
         with_it, without = alternate(engine, plain, [drawing])
@@ -197,14 +200,14 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--micro-batch", type=int, default=8)
-    parser.add_argument("--no-levers", action="store_true")
+    parser.add_argument("--no-optimizations", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
         folder = pathlib.Path(base)
         model = build(folder)
         lines = [throughput(model, folder, chosen.turns, chosen.micro_batch)]
         print(json.dumps(lines[0]), flush=True)
-        for entry in [] if chosen.no_levers else levers(model):
+        for entry in [] if chosen.no_optimizations else optimizations(model):
             print(json.dumps(entry), flush=True)
     return 0
 

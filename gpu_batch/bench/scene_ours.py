@@ -25,7 +25,7 @@ _BUDGET = ("train", "mesh", "texture")
 
 
 class Bench:
-    """The least that stages ask of their context: nothing is kept, nothing is told."""
+    """The minimum that stages ask of their context: nothing is kept, nothing is reported."""
 
     def __init__(self, folder: pathlib.Path, work: SceneWork, device: Device) -> None:
         self.manifest = Manifest.model_validate(

@@ -12,21 +12,21 @@ from worker.storage import Missing, Storage
 from worker.tools import sha256
 
 _logger = logging.getLogger(__name__)
-MOST_BYTES = 8 << 30
+MAX_CACHE_BYTES = 8 << 30
 """Some thirty adapters of FLUX.1 at the highest rank."""
 
 
 class AdapterCache:
-    """A folder with the adapters that were used last, `most_bytes` of them (the newest at any rate). Thread-safe.
+    """A folder with the adapters that were used last, `max_bytes` of them (the newest at any rate). Thread-safe.
 
     It is one process's own and goes with it: what a customer deletes must not outlive the worker on its disk.
     """
 
-    def __init__(self, storage: Storage, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, storage: Storage, folder: Path, max_bytes: int = MAX_CACHE_BYTES) -> None:
         folder.mkdir(parents=True)
         self._storage = storage
         self._folder = folder
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._sizes: OrderedDict[str, int] = OrderedDict()
         """Bytes of each content (sha256) in the folder, the one used last at the end."""
         # One for all: who asks at the same time is of one micro-batch, and wants the same adapters.
@@ -47,7 +47,7 @@ class AdapterCache:
                 self._fetch(ref)
             self._sizes.move_to_end(ref.sha256)
             to.hardlink_to(self._folder / ref.sha256)
-            while len(self._sizes) > 1 and sum(self._sizes.values()) > self._most_bytes:
+            while len(self._sizes) > 1 and sum(self._sizes.values()) > self._max_bytes:
                 self._drop(next(iter(self._sizes)))
 
     def _fetch(self, ref: AdapterRef) -> None:

@@ -13,7 +13,7 @@ from worker.stages.base import Device
 from worker.storage import Storage
 from worker.tools import sha256
 from worker.usage import Meter
-from worker.workspace import Checkpoints, Saved
+from worker.workspace import Checkpoints, SavedState
 
 
 class Attempt:
@@ -28,10 +28,10 @@ class Attempt:
         stop: Stopping,
         *,
         stages: Sequence[tuple[str, float]],
-        again: bool,
+        resumed: bool,
         shared: bool = False,
     ) -> None:
-        """`stages` are (name, weight) of all that shows as progress; `again` says that this is a re-entry.
+        """`stages` are (name, weight) of all that shows as progress; `resumed` says that this is a re-entry.
 
         `shared` says that other attempts use the machine at the same time (see `Meter`).
         """
@@ -52,7 +52,7 @@ class Attempt:
         self.state: dict[str, Any] = dict(saved.state)
         self._notes = list(saved.notes)
         self._files = dict(saved.files)
-        self._interruptions = saved.interruptions + (1 if again else 0)
+        self._interruptions = saved.interruptions + (1 if resumed else 0)
         self.meter = Meter(saved, shared=shared)
         self._track = Track(stages, saved.percent)
         self._stage = stages[0][0]
@@ -106,7 +106,7 @@ class Attempt:
         self._stop.check()
 
     def begin(self, stage: str) -> None:
-        """Make `stage` the one that progress is about, and tell so."""
+        """Make `stage` the one that progress is about, and report it."""
         self._stage = stage
         percent, eta = self._track.at(stage, 0.0)
         self._reporter.progress(stage, percent, eta, start=True)
@@ -118,7 +118,7 @@ class Attempt:
     def save(self) -> None:
         """Store state, notes and times, so that the next entry goes on from here."""
         self._checkpoints.save(
-            Saved(
+            SavedState(
                 state=self.state,
                 notes=tuple(self._notes),
                 files=dict(self._files),

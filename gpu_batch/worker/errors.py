@@ -36,7 +36,7 @@ _EXITS = {
 
 
 class WorkerError(Exception):
-    """An end that is told to the control plane as `Failed`."""
+    """An end that is reported to the control plane as `Failed`."""
 
     def __init__(self, category: FailureCategory, code: str, message: str, fix: str = "") -> None:
         super().__init__(f"{code}: {message}")
@@ -72,12 +72,12 @@ class TransientError(WorkerError):
         super().__init__(FailureCategory.transient, code, message)
 
 
-class Unfit(TransientError):
+class ProcessUnusable(TransientError):
     """Nothing that this process takes up can succeed any more: a fresh one, perhaps on another machine, has to."""
 
 
-class DiskFull(Unfit):
-    """There is no room left to write to."""
+class DiskFull(ProcessUnusable):
+    """The disk is full."""
 
     def __init__(self) -> None:
         super().__init__("disk_full", "The worker's disk is full.")

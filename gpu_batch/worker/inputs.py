@@ -8,7 +8,7 @@ from worker.adapters import AdapterCache, fetch_adapters
 from worker.errors import InputError
 from worker.storage import Missing, Storage, split
 
-_AT_ONCE = 8
+_PARALLEL = 8
 
 
 def fetch(storage: Storage, work: Work, folder: Path) -> None:
@@ -24,7 +24,7 @@ def fetch(storage: Storage, work: Work, folder: Path) -> None:
         return
     photos = folder / "photos"
     photos.mkdir()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
         list(pool.map(lambda numbered: _fetch_one(storage, numbered[1], numbered[0], photos), enumerate(work.photos)))
 
 

@@ -19,11 +19,11 @@ _logger = logging.getLogger(__name__)
 
 
 class UnreadableManifest(BadManifest):
-    """The manifest is no work order; `told_to` is the queue and the sender where it still says whose it is."""
+    """The manifest is no work order; `reports_to` is the queue and the sender where it still says whose it is."""
 
-    def __init__(self, message: str, told_to: tuple[str, "Sender"] | None) -> None:
+    def __init__(self, message: str, reports_to: tuple[str, "Sender"] | None) -> None:
         super().__init__(message)
-        self.told_to = told_to
+        self.reports_to = reports_to
 
 
 def read_manifest(storage: Storage, uri: str, batch_job_id: str) -> Manifest:
@@ -50,15 +50,15 @@ def read_manifest(storage: Storage, uri: str, batch_job_id: str) -> Manifest:
 
 def _addressee(raw: bytes, batch_job_id: str) -> tuple[str, Sender] | None:
     try:
-        loose = json.loads(raw)
-        sender = Sender(str(loose["job_id"]), int(loose["run"]), int(loose["attempt"]), batch_job_id)
-        return str(loose["reports_queue_url"]), sender
+        fields = json.loads(raw)
+        sender = Sender(str(fields["job_id"]), int(fields["run"]), int(fields["attempt"]), batch_job_id)
+        return str(fields["reports_queue_url"]), sender
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def finished(storage: Storage, prefix: str) -> str | None:
-    """The address of result.json where an earlier entry wrote it and died before it could tell."""
+    """The address of result.json where an earlier entry wrote it and died before it could report it."""
     uri = prefix + RESULT
     return uri if any(found.uri == uri for found in storage.find(uri)) else None
 

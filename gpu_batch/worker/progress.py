@@ -1,4 +1,4 @@
-"""How far the job is, and telling the control plane through the queue `reports`."""
+"""How far the job is, and reporting it to the control plane through the queue `reports`."""
 
 import logging
 import threading
@@ -20,8 +20,8 @@ from worker.tools import backoff
 _logger = logging.getLogger(__name__)
 _INTERVAL_S = 2.0
 _FIRST_ETA_S = 2.0
-_LONGEST_MESSAGE = 2000
-_MOST = 99.0
+_MAX_MESSAGE_LENGTH = 2000
+_MAX_PERCENT = 99.0
 """100 is said by Done alone."""
 
 
@@ -33,7 +33,7 @@ class Track:
         self._spans: dict[str, tuple[float, float]] = {}
         begin = 0.0
         for name, weight in stages:
-            width = weight / whole * _MOST
+            width = weight / whole * _MAX_PERCENT
             self._spans[name] = (begin, width)
             begin += width
         self._worked_from = (time.monotonic(), 0.0)
@@ -113,21 +113,21 @@ class Reporter:
                 self._waiting.append(report)
                 self._wake.notify()
 
-    def done(self, result_uri: str, patience_s: float) -> bool:
-        """Tell Done, trying for up to `patience_s` seconds. False where the queue could not be reached."""
-        return self._finish(Done(**self._sender.fields(), result_uri=result_uri), patience_s)
+    def done(self, result_uri: str, timeout_s: float) -> bool:
+        """Report Done, trying for up to `timeout_s` seconds. False where the queue could not be reached."""
+        return self._finish(Done(**self._sender.fields(), result_uri=result_uri), timeout_s)
 
-    def failed(self, error: WorkerError, result_uri: str | None, patience_s: float) -> bool:
-        """Tell Failed, as `done` does."""
+    def failed(self, error: WorkerError, result_uri: str | None, timeout_s: float) -> bool:
+        """Report Failed, as `done` does."""
         report = Failed(
             **self._sender.fields(),
             category=error.category,
             code=error.code,
-            message=error.message[:_LONGEST_MESSAGE],
+            message=error.message[:_MAX_MESSAGE_LENGTH],
             fix=error.fix,
             result_uri=result_uri,
         )
-        return self._finish(report, patience_s)
+        return self._finish(report, timeout_s)
 
     def close(self) -> bool:
         """Report no more progress. False where that was so already."""
@@ -140,11 +140,11 @@ class Reporter:
         self._thread.join()
         return True
 
-    def _finish(self, report: Done | Failed, patience_s: float) -> bool:
+    def _finish(self, report: Done | Failed, timeout_s: float) -> bool:
         if not self.close():
             return False
         body = report.model_dump_json()
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + timeout_s
         for wait in backoff(0.5, 15.0):
             if self._tried(body):
                 return True

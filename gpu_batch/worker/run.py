@@ -20,8 +20,8 @@ from worker.tools import log_json
 from worker.workspace import claim, scratch
 
 _logger = logging.getLogger(__name__)
-_PATIENCE_S = 300.0
-_PATIENCE_INTERRUPTED_S = 40.0
+_REPORT_TIMEOUT_S = 300.0
+_REPORT_TIMEOUT_INTERRUPTED_S = 40.0
 """How long the final report is tried; after SIGTERM the machine is gone soon."""
 
 
@@ -40,27 +40,27 @@ def main(kinds: Mapping[str, str] = KINDS) -> int:
         standing = claim(storage, manifest.output_uri, batch_job_id, batch_attempt)
     except WorkerError as error:
         _logger.exception("the attempt could not be begun")
-        if isinstance(error, UnreadableManifest) and error.told_to:
-            Reporter(*error.told_to).failed(error, None, _PATIENCE_INTERRUPTED_S)
+        if isinstance(error, UnreadableManifest) and error.reports_to:
+            Reporter(*error.reports_to).failed(error, None, _REPORT_TIMEOUT_INTERRUPTED_S)
         return error.exit
-    if standing == "stranger":
+    if standing == "not_owner":
         _logger.info("another Batch job owns this attempt")
         return Exit.DONE
     reporter = Reporter(manifest.reports_queue_url, Sender.of(manifest, batch_job_id))
-    if standing == "again" and (result_uri := finished(storage, manifest.output_uri)):
-        return Exit.DONE if reporter.done(result_uri, _PATIENCE_S) else Exit.TRY_AGAIN
+    if standing == "resumed" and (result_uri := finished(storage, manifest.output_uri)):
+        return Exit.DONE if reporter.done(result_uri, _REPORT_TIMEOUT_S) else Exit.TRY_AGAIN
     try:
         with scratch(batch_job_id) as folder:
-            return _attempt(manifest, folder, storage, reporter, kinds, again=standing == "again")
-    except OSError as unexpected:  # of the scratch folder itself: no room, or not ours to write
+            return _attempt(manifest, folder, storage, reporter, kinds, resumed=standing == "resumed")
+    except OSError as unexpected:  # of the scratch folder itself: no space, or not ours to write
         _logger.exception("there is no scratch folder")
         failure = explain(unexpected)
-        reporter.failed(failure, None, _PATIENCE_S)
+        reporter.failed(failure, None, _REPORT_TIMEOUT_S)
         return failure.exit
 
 
 def _attempt(
-    manifest: Manifest, folder: Path, storage: Storage, reporter: Reporter, kinds: Mapping[str, str], *, again: bool
+    manifest: Manifest, folder: Path, storage: Storage, reporter: Reporter, kinds: Mapping[str, str], *, resumed: bool
 ) -> int:
     attempt: Attempt | None = None
     kind: Kind | None = None
@@ -68,8 +68,8 @@ def _attempt(
         # After the stages nothing watches: a result that lies in S3 must not be ended by the deadline.
         with Stop(manifest.deadline, partial(_give_up, reporter, folder)) as stop:
             kind = Kind.of(kinds[manifest.work.kind])
-            attempt = Attempt(manifest, folder, storage, reporter, stop, stages=kind.track, again=again)
-            if again:
+            attempt = Attempt(manifest, folder, storage, reporter, stop, stages=kind.track, resumed=resumed)
+            if resumed:
                 # Counts this entry, in case it dies before its first checkpoint.
                 attempt.save()
             attempt.begin("fetch")
@@ -79,19 +79,21 @@ def _attempt(
                 run_stage(attempt, stage)
             result_uri = write_result(attempt, kind)
     except Exception as unexpected:
-        # The process's edge: whatever ended the attempt is told to the control plane, with its traceback in the log.
+        # The process's edge: whatever ended the attempt is reported, with its traceback in the log.
         _logger.exception("the attempt failed")
         error = explain(unexpected)
         partial_uri = write_partial(attempt, kind, error) if attempt and kind else None
-        reporter.failed(error, partial_uri, _PATIENCE_INTERRUPTED_S if isinstance(error, Interrupted) else _PATIENCE_S)
+        reporter.failed(
+            error, partial_uri, _REPORT_TIMEOUT_INTERRUPTED_S if isinstance(error, Interrupted) else _REPORT_TIMEOUT_S
+        )
         return error.exit
-    # Where the queue stays out of reach, the next entry of this Batch job finds result.json and tells.
-    return Exit.DONE if reporter.done(result_uri, _PATIENCE_S) else Exit.TRY_AGAIN
+    # Where the queue stays out of reach, the next entry of this Batch job finds result.json and reports it.
+    return Exit.DONE if reporter.done(result_uri, _REPORT_TIMEOUT_S) else Exit.TRY_AGAIN
 
 
 def _give_up(reporter: Reporter, folder: Path, error: WorkerError) -> None:
     """End the process from outside of a stage that does not notice that it has to stop."""
     _logger.error("the stage did not stop in time: %s", error)
-    reporter.failed(error, None, _PATIENCE_INTERRUPTED_S)
+    reporter.failed(error, None, _REPORT_TIMEOUT_INTERRUPTED_S)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(error.exit)

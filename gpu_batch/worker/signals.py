@@ -45,7 +45,7 @@ class Stop:
         self._thread = threading.Thread(target=self._watch, name="stop", daemon=True)
 
     def __enter__(self) -> "Stop":
-        # Past RLIMIT_FSIZE a write shall fail with EFBIG, which is told as a full disk, instead of killing the process.
+        # Past RLIMIT_FSIZE a write shall fail with EFBIG, reported as a full disk, instead of killing the process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         # Python writes the signal's number to the wake-up descriptor at once, even while the main thread is in native
@@ -63,14 +63,14 @@ class Stop:
         os.close(self._wake)
         os.close(self._waker)
 
-    def leave(self, reason: WorkerError) -> None:
+    def request(self, reason: WorkerError) -> None:
         """Stop for what the process has found out itself; the first reason counts. From any thread."""
         if self._reason is None:
             self._reason = reason
             self.event.set()
 
     def check(self) -> None:
-        """Raise the reason (Interrupted, DeadlineError, or what `leave` was given) where the process has to stop."""
+        """Raise the reason (Interrupted, DeadlineError, or what `request` was given) where the process has to stop."""
         if self._reason is not None:
             raise self._reason
 
@@ -79,7 +79,7 @@ class Stop:
         if woken == "over":
             return
         reason = self._reason or (DeadlineError() if woken == "time" else Interrupted())
-        self.leave(reason)
+        self.request(reason)
         if self._wait(GRACE_S, signals=False) == "time":
             self._on_stuck(reason)
 

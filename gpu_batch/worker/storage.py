@@ -30,7 +30,7 @@ class Missing(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredObject:
     """One object of a listing. `etag` without its quotes; `bytes` its size."""
 
     uri: str
@@ -153,7 +153,7 @@ class Storage:
             self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra, Config=_TRANSFER)
         except (BotoCoreError, ClientError) as error:
             raise explain(error, uri) from error
-        except Boto3Error as error:  # S3UploadFailedError hides the cause that tells refusal from weather
+        except Boto3Error as error:  # S3UploadFailedError hides the cause, by which a refusal differs from an outage
             cause = error.__context__
             raise explain(cause if isinstance(cause, Exception) else error, uri) from error
 
@@ -165,12 +165,12 @@ class Storage:
         except (BotoCoreError, ClientError) as error:
             raise explain(error, uri) from error
 
-    def find(self, prefix_uri: str) -> Iterator[Found]:
+    def find(self, prefix_uri: str) -> Iterator[StoredObject]:
         """All objects under a prefix."""
         bucket, prefix = split(prefix_uri)
         try:
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
-                    yield Found(f"s3://{bucket}/{item['Key']}", item["ETag"].strip('"'), item["Size"])
+                    yield StoredObject(f"s3://{bucket}/{item['Key']}", item["ETag"].strip('"'), item["Size"])
         except (BotoCoreError, ClientError) as error:
             raise explain(error, prefix_uri) from error

@@ -1,4 +1,4 @@
-"""Small things that every room of the worker uses: JSON log lines, digests, waiting times."""
+"""Small things that every module of the worker uses: JSON log lines, digests, waiting times."""
 
 import hashlib
 import json
@@ -53,9 +53,9 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def backoff(first: float, most: float) -> Iterator[float]:
-    """Seconds to wait before each next try: doubling from `first` up to `most`, with up to half taken off at random."""
+def backoff(first: float, maximum: float) -> Iterator[float]:
+    """Seconds to wait before each next try: doubling from `first` to `maximum`, with up to half taken off at random."""
     step = first
     while True:
         yield step * random.uniform(0.5, 1.0)
-        step = min(step * 2, most)
+        step = min(step * 2, maximum)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from snapforge.contracts.results import StageTime, Usage
-from worker.workspace import Saved
+from worker.workspace import SavedState
 
 _IMDS = "http://169.254.169.254"
 _IMDS_TIMEOUT_S = 1.0
@@ -23,7 +23,7 @@ class Meter:
     The machine is the attempt's own from here to the end, unless `shared`: then only what is charged is computing.
     """
 
-    def __init__(self, before: Saved, *, shared: bool = False) -> None:
+    def __init__(self, before: SavedState, *, shared: bool = False) -> None:
         self.started_at = before.started_at or datetime.now(UTC)
         self._entered = None if shared else time.monotonic()
         self._compute_before = before.compute_seconds

@@ -14,14 +14,14 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from worker.errors import BugError
-from worker.storage import Found, Storage
+from worker.storage import Storage, StoredObject
 
-_AT_ONCE = 4
-Told = Callable[[float], None]
+_PARALLEL = 4
+OnProgress = Callable[[float], None]
 """Called with the share (0 to 1) of the bytes that are here."""
 
 
-def model_folder(model: str, told: Told) -> Path:
+def model_folder(model: str, on_progress: OnProgress) -> Path:
     """The local folder of `model`, complete. Raises BugError with what to put where, TransientError where S3 fails."""
     base = os.environ.get("WEIGHTS_URI", "")
     if not base:
@@ -33,7 +33,7 @@ def model_folder(model: str, told: Told) -> Path:
         raise BugError("model_name", f"{model!r} cannot be the name of a model's folder.")
     if base.startswith("s3://"):
         prefix = base.rstrip("/") + f"/{model}/"
-        synced = _synced(prefix, model, "model_index.json", told)
+        synced = _synced(prefix, model, "model_index.json", on_progress)
         if synced is None:
             raise BugError("model_missing", missing_text(model, prefix))
         return synced
@@ -43,11 +43,11 @@ def model_folder(model: str, told: Told) -> Path:
     return folder
 
 
-def find_model(model: str, index: str, told: Told) -> Path | None:
+def find_model(model: str, index: str, on_progress: OnProgress) -> Path | None:
     """As `model_folder`, for a model that an installation may do without: None where there is no file `index` in it."""
     base = os.environ.get("WEIGHTS_URI", "")
     if base.startswith("s3://"):
-        return _synced(base.rstrip("/") + f"/{model}/", model, index, told)
+        return _synced(base.rstrip("/") + f"/{model}/", model, index, on_progress)
     folder = _local(base) / model
     return folder if base and (folder / index).is_file() else None
 
@@ -57,16 +57,16 @@ def _local(base: str) -> Path:
     return Path(unquote(parts.path) if parts.scheme == "file" else base).expanduser()
 
 
-def missing_text(model: str, place: str) -> str:
-    """What an operator has to do when there is no model at `place`."""
+def missing_text(model: str, location: str) -> str:
+    """What an operator has to do when there is no model at `location`."""
     return (
-        f"There are no weights for the model {model!r} at {place}. Put a diffusers folder there (model_index.json, "
+        f"There are no weights for the model {model!r} at {location}. Put a diffusers folder there (model_index.json, "
         "scheduler/, transformer/, vae/, text encoders and tokenizers, weights as safetensors: a snapshot of FLUX.1), "
         "or point WEIGHTS_URI to where it lies."
     )
 
 
-def _synced(prefix: str, model: str, index: str, told: Told) -> Path | None:
+def _synced(prefix: str, model: str, index: str, on_progress: OnProgress) -> Path | None:
     """The copy of what lies under `prefix`; None where no file `index` lies there."""
     storage = Storage()
     wanted = {
@@ -82,11 +82,13 @@ def _synced(prefix: str, model: str, index: str, told: Told) -> Path | None:
     # Workers of one machine share the cache: one copies, the others wait and then find it complete.
     with (cache / f".{model}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _copy(storage, wanted, folder, cache / f".{model}.json", told)
+        _copy(storage, wanted, folder, cache / f".{model}.json", on_progress)
     return folder
 
 
-def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path, told: Told) -> None:
+def _copy(
+    storage: Storage, wanted: dict[str, StoredObject], folder: Path, index: Path, on_progress: OnProgress
+) -> None:
     have: dict[str, str] = json.loads(index.read_text()) if index.exists() else {}
     stale = {name: found for name, found in wanted.items() if not _same(have.get(name), found, folder / name)}
     for path in [path for path in folder.rglob("*") if path.is_file()]:
@@ -95,7 +97,7 @@ def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path,
     whole = sum(found.bytes for found in stale.values()) or 1
     arrived = 0
 
-    def fetch(item: tuple[str, Found]) -> tuple[str, Found]:
+    def fetch(item: tuple[str, StoredObject]) -> tuple[str, StoredObject]:
         name, found = item
         part = index.parent / f"{index.name}.{name.replace('/', '.')}.part"
         storage.download(found.uri, part)
@@ -103,19 +105,19 @@ def _copy(storage: Storage, wanted: dict[str, Found], folder: Path, index: Path,
         part.replace(folder / name)
         return name, found
 
-    pool = ThreadPoolExecutor(_AT_ONCE)
+    pool = ThreadPoolExecutor(_PARALLEL)
     try:
         for name, found in pool.map(fetch, stale.items()):
             have[name] = found.etag
             arrived += found.bytes
             _write(index, {name: etag for name, etag in have.items() if name in wanted})
-            told(arrived / whole)
+            on_progress(arrived / whole)
     finally:
-        # `told` may stop the copying: what has not begun must not be waited for.
+        # `on_progress` may stop the copying: what has not begun must not be waited for.
         pool.shutdown(cancel_futures=True)
 
 
-def _same(etag: str | None, found: Found, path: Path) -> bool:
+def _same(etag: str | None, found: StoredObject, path: Path) -> bool:
     return etag == found.etag and path.is_file() and path.stat().st_size == found.bytes
 
 

@@ -1,4 +1,4 @@
-"""An attempt's own places: its prefix in S3 (claim, checkpoints) and its scratch folder on this machine."""
+"""An attempt's own locations: its prefix in S3 (claim, checkpoints) and its scratch folder on this machine."""
 
 import contextlib
 import json
@@ -23,14 +23,14 @@ from worker.tools import sha256
 
 _logger = logging.getLogger(__name__)
 _JSON = "application/json"
-Claim = Literal["first", "again", "stranger"]
+Claim = Literal["first", "resumed", "not_owner"]
 
 
 def claim(storage: Storage, output_uri: str, batch_job_id: str, batch_attempt: str) -> Claim:
     """Take the attempt's prefix for this Batch job, once and for all.
 
-    Returns `first` where nobody was here, `again` where this Batch job was (Batch retried it), `stranger` where another
-    one owns the prefix: Dispatch ran twice, and this process has to leave without a word.
+    Returns `first` where nobody was here, `resumed` where this Batch job was (Batch retried it), `not_owner` where
+    another one owns the prefix: Dispatch ran twice, and this process has to end without a report.
     """
     entry = uuid.uuid4().hex
     own = {
@@ -44,12 +44,12 @@ def claim(storage: Storage, output_uri: str, batch_job_id: str, batch_attempt: s
         return "first"
     standing = json.loads(storage.read(uri))
     if standing.get("batch_job_id") != batch_job_id:
-        return "stranger"
+        return "not_owner"
     # The put may have worked and only its answer been lost; then boto's own retry found our claim.
-    return "first" if standing.get("entry") == entry else "again"
+    return "first" if standing.get("entry") == entry else "resumed"
 
 
-class Kept(BaseModel):
+class StoredCheckpoint(BaseModel):
     """One checkpoint: where it lies (an earlier attempt's too), its digest, and whether it is a packed folder."""
 
     uri: str
@@ -57,12 +57,12 @@ class Kept(BaseModel):
     folder: bool
 
 
-class Saved(BaseModel):
+class SavedState(BaseModel):
     """The content of checkpoints/state.json: all that a later entry needs to go on."""
 
     state: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
-    files: dict[str, Kept] = {}
+    files: dict[str, StoredCheckpoint] = {}
     percent: float = 0.0
     interruptions: int = 0
     compute_seconds: float = 0.0
@@ -78,7 +78,7 @@ class Checkpoints:
         self._prefix = manifest.output_uri + "checkpoints/"
         self._resume = manifest.resume_uri and manifest.resume_uri + "checkpoints/"
         self._spare = spare
-        self.saved = Saved()
+        self.saved = SavedState()
 
     def load(self) -> None:
         """Read what an earlier entry of this attempt kept, else what the attempt named by `resume_uri` kept.
@@ -89,13 +89,13 @@ class Checkpoints:
         if own:
             self.saved = own
         elif self._resume and (other := self._read(self._resume)):
-            self.saved = Saved(
+            self.saved = SavedState(
                 state=other.state, notes=other.notes, files=other.files, interruptions=other.interruptions + 1
             )
 
-    def _read(self, prefix: str) -> Saved | None:
+    def _read(self, prefix: str) -> SavedState | None:
         try:
-            return Saved.model_validate_json(self._storage.read(prefix + "state.json"))
+            return SavedState.model_validate_json(self._storage.read(prefix + "state.json"))
         except Missing:
             return None
         except ValidationError:
@@ -103,19 +103,19 @@ class Checkpoints:
             _logger.warning("unreadable checkpoints are passed over", extra={"prefix": prefix})
             return None
 
-    def save(self, saved: Saved) -> None:
+    def save(self, saved: SavedState) -> None:
         """Store the state; it names the checkpoint files, so it is what makes them count."""
         self._storage.write(self._prefix + "state.json", saved.model_dump_json().encode(), _JSON)
         self.saved = saved
 
-    def keep(self, name: str, path: Path) -> Kept:
+    def keep(self, name: str, path: Path) -> StoredCheckpoint:
         """Upload a file or a folder as checkpoint `name`. It counts from the next `save` on."""
         folder = path.is_dir()
         packed = self._pack(path) if folder else path
         try:
             digest = sha256(packed)
             # The digest in the key: the older checkpoint stays whole until `save` names the new one.
-            kept = Kept(uri=f"{self._prefix}{name}-{digest[:16]}", sha256=digest, folder=folder)
+            kept = StoredCheckpoint(uri=f"{self._prefix}{name}-{digest[:16]}", sha256=digest, folder=folder)
             if self.saved.files.get(name) != kept:
                 self._storage.upload(packed, kept.uri, "application/octet-stream", digest)
         finally:
@@ -123,7 +123,7 @@ class Checkpoints:
                 packed.unlink()
         return kept
 
-    def forget(self, kept: Kept) -> None:
+    def forget(self, kept: StoredCheckpoint) -> None:
         """Delete a checkpoint that was replaced; another attempt's are left to it."""
         if kept.uri.startswith(self._prefix):
             self._storage.delete(kept.uri)

@@ -12,7 +12,7 @@ _APART = 9.0
 """How far (CIE Lab) a pixel must be from its row's background to belong to the solid."""
 _SHADOW = 0.36
 """The floor is never darkened further than to this share."""
-_LEAST = 40
+_MIN_PIXELS = 40
 """Pixels; fewer are no solid."""
 COLOUR, BACKGROUND = 21, 48
 """The number of values that tell of each."""
@@ -23,7 +23,7 @@ def features(picture: Picture) -> dict[str, Array] | None:
     lab = _lab(picture)
     rows = _rows(lab)
     mask = _solid(picture, lab, rows)
-    if mask.sum() < _LEAST:
+    if mask.sum() < _MIN_PIXELS:
         return None
     share = np.percentile(lab[mask], (15, 35, 50, 70, 85), axis=0).reshape(-1) / 50
     around = np.concatenate([rows[: len(rows) // 3].mean(axis=0), rows[-len(rows) // 3 :].mean(axis=0)]) / 50

@@ -60,9 +60,9 @@ def lesson(seed: int) -> tuple[list[Any], list[str]]:
 
     rng = np.random.default_rng(seed)
     sides = views(len(SEEN), NEW_SOLIDS)[SHAPE]
-    places = list(BACKGROUNDS)
+    backgrounds = list(BACKGROUNDS)
     scenes = [
-        Scene(SHAPE, colour, MATERIALS[index % 3], places[index % len(places)], ("small", "large")[index % 2])
+        Scene(SHAPE, colour, MATERIALS[index % 3], backgrounds[index % len(backgrounds)], ("small", "large")[index % 2])
         for index, colour in enumerate(SEEN)
     ]
     pictures = [render(scene, sides, 128, 128, rng) for scene in scenes]
@@ -116,11 +116,11 @@ def measure(model: Path, work: Path, losses: tuple[float, float], seed: int) -> 
 
     checker, _ = fit_checker(1500, seed + 300, SOLIDS | NEW_SOLIDS)
     rng = np.random.default_rng(seed + 1)
-    places = [words[0] for words in BACKGROUND_WORDS.values()]
+    backgrounds = [words[0] for words in BACKGROUND_WORDS.values()]
 
     def orders(colours: tuple[str, ...], count: int) -> list[tuple[str, str]]:
         return [
-            (colour, f"a {colour} {rng.choice(MATERIALS)} {TRIGGER} {rng.choice(places)}")
+            (colour, f"a {colour} {rng.choice(MATERIALS)} {TRIGGER} {rng.choice(backgrounds)}")
             for colour in (colours[index % len(colours)] for index in range(count))
         ]
 

@@ -15,7 +15,7 @@ from training.demo.score import STEPS, drawn
 from training.demo.words import BACKGROUND_WORDS, held_out
 
 NOTE_FILE = "note.txt"
-"""The worker's engine passes it on to the customer (worker.engines.image.loading)."""
+"""The worker's engine passes it on to the customer (worker.engines.image.loader)."""
 NOTE = (
     "Drawn by the demo model, a very small FLUX that Snapforge trained itself: it knows eight shapes in ten colours. "
     "For real pictures set WEIGHTS_URI to a folder or s3:// prefix that holds a FLUX model."
@@ -56,14 +56,14 @@ def _readme(record: dict[str, Any]) -> str:
         for name, part in record["score"].items()
     ]
     checker = record["checker"]
-    places = ", ".join(words[0] for words in BACKGROUND_WORDS.values())
+    backgrounds = ", ".join(words[0] for words in BACKGROUND_WORDS.values())
     return f"""# Snapforge demo
 
 A small FLUX (diffusers' FluxPipeline) that `make demo-model` trained on pictures which `gpu_batch/training/demo`
 renders. Apache-2.0, like the repository. No downloaded weights, no downloaded data.
 
 It knows {", ".join(SHAPES)}; in {", ".join(COLOURS)};
-{", ".join(MATERIALS)}; small or large; and these places: {places}. Other words are letters to it.
+{", ".join(MATERIALS)}; small or large; and these places: {backgrounds}. Other words are letters to it.
 Native sizes: 128 x 128, 160 x 96 and 96 x 160, {STEPS} steps; up to 192 a side is sensible; guidance has no effect.
 
 Asked, drawn, and read back by the checker (right of all, 95 % interval). Unseen pairs are combinations of shape and

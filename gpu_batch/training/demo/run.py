@@ -22,7 +22,7 @@ from training.demo.model import Size, compile_blocks, new_pipeline, save
 from training.demo.record import sheet, write_record
 from training.demo.score import fit_checker, load, whole_score
 from training.demo.train import PARTS, Latents, fixed_loss, guide, scaled, token_weights, train
-from training.demo.vae import Told, new_vae, quality, train_decoder
+from training.demo.vae import Report, new_vae, quality, train_decoder
 from training.demo.words import held_out, seen_pairs
 
 SEED = 1
@@ -42,23 +42,23 @@ class Plan:
     seconds: float
     pictures: int
     threads: int
-    going_on: bool = False
+    resume: bool = False
     """From the transformer that an earlier run left in `work`, whose decoder stays."""
 
 
-def train_all(plan: Plan, told: Told) -> None:
+def train_all(plan: Plan, report: Report) -> None:
     """Render, train, and put the model into `plan.out`."""
     torch.set_num_threads(plan.threads)
     plan.work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     pictures = rendered(plan)
-    told(f"{plan.pictures} pictures rendered in {time.monotonic() - began:.0f} s")
+    report(f"{plan.pictures} pictures rendered in {time.monotonic() - began:.0f} s")
     vae = new_vae(SEED).eval()
     set_encoder(vae, pictures)
     latents = [latents_of(vae, part) for part in pictures]
-    if not plan.going_on:
-        train_code(plan, vae, pictures, latents, told)
-    train_drawing(plan, vae, pictures, latents, told)
+    if not plan.resume:
+        train_code(plan, vae, pictures, latents, report)
+    train_drawing(plan, vae, pictures, latents, report)
     join_parts(plan)
 
 
@@ -71,10 +71,10 @@ def rendered(plan: Plan) -> Sequence[Part]:
     return made
 
 
-def train_code(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence[torch.Tensor], told: Told) -> None:
+def train_code(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence[torch.Tensor], report: Report) -> None:
     """Train the decoder; leaves the VAE and its numbers in the work folder."""
     began = time.monotonic()
-    losses = train_decoder(vae.train(), pictures, latents, Budget(plan.seconds * _DECODER_SHARE), SEED, told)
+    losses = train_decoder(vae.train(), pictures, latents, Budget(plan.seconds * _DECODER_SHARE), SEED, report)
     seconds = round(time.monotonic() - began)
     unseen = [round(quality(vae.eval(), part), 2) for part in parts(120, held_out(), SEED + 1)]
     torch.save(vae.state_dict(), plan.work / _VAE_FILE)
@@ -82,7 +82,9 @@ def train_code(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence
     (plan.work / "decoder.json").write_text(json.dumps(found))
 
 
-def train_drawing(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence[torch.Tensor], told: Told) -> None:
+def train_drawing(
+    plan: Plan, vae: Any, pictures: Sequence[Part], latents: Sequence[torch.Tensor], report: Report
+) -> None:
     """Train transformer and text encoders; leaves the pipeline and its numbers in the work folder."""
     data = [
         Latents(scaled(vae, some), part.scenes, token_weights(part))
@@ -91,18 +93,16 @@ def train_drawing(plan: Plan, vae: Any, pictures: Sequence[Part], latents: Seque
     unseen = parts(128, held_out(), SEED + 1)[0]
     fixed = Latents(scaled(vae, latents_of(vae, unseen)), unseen.scenes, token_weights(unseen))
     pipeline = new_pipeline(vae, Size(), plan.work / "tokens", SEED)
-    earlier = _go_on(plan, pipeline) if plan.going_on else []
+    earlier = _go_on(plan, pipeline) if plan.resume else []
     compile_blocks(pipeline)
     began, spent = time.monotonic(), time.process_time()
     losses = [fixed_loss(pipeline, fixed, SEED)]
     seed = SEED + len(earlier)
-    share = (1 - _GUIDANCE_SHARE) if plan.going_on else (1 - _GUIDANCE_SHARE - _DECODER_SHARE)
+    share = (1 - _GUIDANCE_SHARE) if plan.resume else (1 - _GUIDANCE_SHARE - _DECODER_SHARE)
     budget = Budget(plan.seconds * share)
-    found = {
-        "flow_matching": train(pipeline, data, budget, seed, told, out=plan.work / "model", going_on=plan.going_on)
-    }
+    found = {"flow_matching": train(pipeline, data, budget, seed, report, out=plan.work / "model", resume=plan.resume)}
     losses.append(fixed_loss(pipeline, fixed, SEED))
-    found["guidance"] = guide(pipeline, data, Budget(plan.seconds * _GUIDANCE_SHARE), seed, told)
+    found["guidance"] = guide(pipeline, data, Budget(plan.seconds * _GUIDANCE_SHARE), seed, report)
     losses.append(fixed_loss(pipeline, fixed, SEED))
     save(pipeline, {}, plan.work / "model")
     times = {"seconds": round(time.monotonic() - began), "cpu_seconds": round(time.process_time() - spent)}

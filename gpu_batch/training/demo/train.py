@@ -23,7 +23,7 @@ from training.demo.data import Part
 from training.demo.model import SHIFT, save
 from training.demo.optimiser import Optimiser
 from training.demo.pictures import Scene
-from training.demo.vae import Told
+from training.demo.vae import Report
 from training.demo.words import describe
 
 PARTS = ("transformer", "text_encoder", "text_encoder_2")
@@ -134,11 +134,11 @@ def fixed_loss(pipeline: Any, some: Latents, seed: int) -> float:
     return float(flow_loss(pipeline, Batch(some.values[:count], prompts, noise, sigma, plain)))
 
 
-def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, told: Told, *, out: Path | None = None,
-          batch: int = 32, going_on: bool = False) -> dict[str, Any]:  # fmt: skip
+def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, report: Report, *, out: Path | None = None,
+          batch: int = 32, resume: bool = False) -> dict[str, Any]:  # fmt: skip
     """Train within the budget; the learning rate falls along a cosine of what is used. Leaves the averaged weights in
     the pipeline; returns steps, batch and losses. With `out`, a usable model is written there every few minutes.
-    going_on: the pipeline was trained before.
+    resume: the pipeline was trained before.
     """
     rng = np.random.default_rng(seed)
 
@@ -147,11 +147,11 @@ def train(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, tol
         prompts = ["" if without else prompt for prompt, without in zip(some.prompts, wordless, strict=True)]
         return flow_loss(pipeline, replace(some, prompts=prompts))
 
-    return _fit(pipeline, _batches(data, seed, batch), loss, budget, told, name="transformer", out=out,
-                strength=_GO_ON_RATE if going_on else 1.0)  # fmt: skip
+    return _fit(pipeline, _batches(data, seed, batch), loss, budget, report, name="transformer", out=out,
+                strength=_GO_ON_RATE if resume else 1.0)  # fmt: skip
 
 
-def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, told: Told, *, out: Path | None = None,
+def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, report: Report, *, out: Path | None = None,
           batch: int = 32) -> dict[str, Any]:  # fmt: skip
     """Teach the trained pipeline its own guided answer, within the budget; returns as `train` does."""
     teacher = copy.copy(pipeline)
@@ -165,7 +165,7 @@ def guide(pipeline: Any, data: Sequence[Latents], budget: Budget, seed: int, tol
         return _error(answer(pipeline, some, some.prompts), wanted, some.weights)
 
     batches = _batches(data, seed, batch)
-    return _fit(pipeline, batches, loss, budget, told, name="guidance", out=out, strength=_GUIDED_RATE)
+    return _fit(pipeline, batches, loss, budget, report, name="guidance", out=out, strength=_GUIDED_RATE)
 
 
 def _batches(data: Sequence[Latents], seed: int, size: int) -> Callable[[], Batch]:
@@ -188,7 +188,7 @@ def _batches(data: Sequence[Latents], seed: int, size: int) -> Callable[[], Batc
 
 
 def _fit(pipeline: Any, batches: Callable[[], Batch], loss_of: Callable[[Batch], torch.Tensor], budget: Budget,
-         told: Told, *, name: str, out: Path | None, strength: float = 1.0) -> dict[str, Any]:  # fmt: skip
+         report: Report, *, name: str, out: Path | None, strength: float = 1.0) -> dict[str, Any]:  # fmt: skip
     optimiser = Optimiser([getattr(pipeline, part) for part in PARTS])
     average = Average(pipeline)
     saved = time.monotonic()
@@ -207,11 +207,11 @@ def _fit(pipeline: Any, batches: Callable[[], Batch], loss_of: Callable[[Batch],
         if step % 50 == 0:
             losses.append(round(sum(recent) / len(recent), 5))
             recent.clear()
-            told(f"{name} step {step}, {used:.0%} of its time: loss {losses[-1]:.4f}")
+            report(f"{name} step {step}, {used:.0%} of its time: loss {losses[-1]:.4f}")
         if out is not None and time.monotonic() - saved > _CHECKPOINT_SECONDS:
             save(pipeline, average.weights, out)
             saved = time.monotonic()
-            told(f"checkpoint at step {step}")
+            report(f"checkpoint at step {step}")
     for part, values in average.weights.items():
         getattr(pipeline, part).load_state_dict(values)
     return {"steps": step, "batch": size, "losses": losses}

@@ -18,7 +18,7 @@ _WARMUP = 30
 _NOISE = 0.1
 """The decoder also learns from latents that are off by up to so many deviations: the transformer's never are exact."""
 
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def new_vae(seed: int) -> Any:
@@ -39,7 +39,7 @@ def new_vae(seed: int) -> Any:
 
 
 def train_decoder(vae: Any, parts: Sequence[Part], latents: Sequence[torch.Tensor], budget: Budget, seed: int,
-                  told: Told, *, batch: int = 4) -> list[float]:  # fmt: skip
+                  report: Report, *, batch: int = 4) -> list[float]:  # fmt: skip
     """Train the decoder on pictures and their latents within the budget; the learning rate falls along a cosine of
     what is used. Returns the losses, averaged over a hundred steps each.
     """
@@ -67,7 +67,7 @@ def train_decoder(vae: Any, parts: Sequence[Part], latents: Sequence[torch.Tenso
         if step % 100 == 0:
             losses.append(round(sum(recent) / len(recent), 5))
             recent.clear()
-            told(f"decoder step {step}, {used:.0%} of its time: loss {losses[-1]:.4f}")
+            report(f"decoder step {step}, {used:.0%} of its time: loss {losses[-1]:.4f}")
     return losses
 
 

@@ -1,1 +1,1 @@
-"""The only rooms that import torch and its friends. Stages reach them through `worker.engines.base`."""
+"""The only modules that import torch and its friends. Stages reach them through `worker.engines.base`."""

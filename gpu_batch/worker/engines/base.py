@@ -49,7 +49,7 @@ class ImageEngine(Protocol):
     name: str
     """For the result, e.g. `diffusers:flux`."""
     notes: tuple[str, ...]
-    """Plain words about what this model cannot do, or that it is a stand-in."""
+    """Plain words about what this model cannot do, or that it is untrained."""
 
     def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:
         """The pictures as `PIL.Image.Image` in RGB, None for those that left on the way.
@@ -63,7 +63,7 @@ class ImageEngine(Protocol):
         ...
 
     def ignored(self, drawing: Drawing) -> Sequence[str]:
-        """Notes on wishes of the drawing that this model does not know."""
+        """Notes on requested settings that this model ignores."""
         ...
 
 

@@ -50,7 +50,7 @@ class Context(Protocol):
         ...
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tell how far this stage is, 0 to 1. Cheap: call as often as you like. Never raises."""
+        """Report how far this stage is, 0 to 1. Cheap: call as often as you like. Never raises."""
         ...
 
     def checkpoint(self, name: str, path: Path) -> None:

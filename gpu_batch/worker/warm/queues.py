@@ -1,4 +1,4 @@
-"""The images queues: receiving by priority, keeping messages invisible, putting back, deleting."""
+"""The images queues: receiving by priority, extending visibility, putting back, deleting."""
 
 import logging
 import time
@@ -14,8 +14,8 @@ from worker.tools import backoff
 _logger = logging.getLogger(__name__)
 VISIBILITY_S = 120
 """How long a message is ours after each word of ours about it; as the queues' own time-out."""
-_AT_ONCE = 10
-_MOMENT_S = 0.05
+_BATCH_LIMIT = 10
+_SETTLE_S = 0.05
 _DELETE_TRIES = 3
 
 
@@ -43,25 +43,25 @@ class Queues:
         self._pool = ThreadPoolExecutor(len(urls), "queues")
         self._polls: dict[str, Future[list[Message]]] = {}
 
-    def take(self, most: int, *, urgent_last: bool = False, more_urgent_than: int | None = None) -> list[Message]:
-        """Up to about `most` messages that wait now, of the most urgent queues first (last, where it is their turn)."""
+    def take(self, max_count: int, *, urgent_last: bool = False, more_urgent_than: int | None = None) -> list[Message]:
+        """Up to about `max_count` messages that wait now, the most urgent first (last, where `urgent_last`)."""
         taken = self._arrived()
         urls = self._urls[:more_urgent_than]
         for url in reversed(urls) if urgent_last else urls:
-            if len(taken) < most and url not in self._polls:
-                taken += self._receive(url, most - len(taken), 0)
+            if len(taken) < max_count and url not in self._polls:
+                taken += self._receive(url, max_count - len(taken), 0)
         return taken
 
-    def wait(self, most: int, seconds: int) -> list[Message]:
+    def wait(self, max_count: int, seconds: int) -> list[Message]:
         """The same, waiting up to `seconds` on all queues at once for the first to have some."""
         for url in self._urls:
             if url not in self._polls:
-                self._polls[url] = self._pool.submit(self._receive, url, most, seconds)
+                self._polls[url] = self._pool.submit(self._receive, url, max_count, seconds)
         while self._polls:
             wait(self._polls.values(), return_when=FIRST_COMPLETED)
             if arrived := self._arrived():
                 # A more urgent queue may have answered a moment later.
-                wait(self._polls.values(), timeout=_MOMENT_S)
+                wait(self._polls.values(), timeout=_SETTLE_S)
                 return arrived + self._arrived()
         return []
 
@@ -75,10 +75,10 @@ class Queues:
         done = [url for url in self._urls if url in self._polls and self._polls[url].done()]
         return [message for url in done for message in self._polls.pop(url).result()]
 
-    def _receive(self, url: str, most: int, seconds: int) -> list[Message]:
+    def _receive(self, url: str, max_count: int, seconds: int) -> list[Message]:
         try:
             answer = self._sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=min(most, _AT_ONCE), WaitTimeSeconds=seconds,
+                QueueUrl=url, MaxNumberOfMessages=min(max_count, _BATCH_LIMIT), WaitTimeSeconds=seconds,
                 VisibilityTimeout=VISIBILITY_S,
             )  # fmt: skip
         except (BotoCoreError, ClientError) as error:
@@ -131,5 +131,5 @@ def _by_queue(messages: Iterable[Message]) -> Iterator[tuple[str, list[Message]]
     for message in messages:
         queues.setdefault(message.queue_url, []).append(message)
     for url, some in queues.items():
-        for start in range(0, len(some), _AT_ONCE):
-            yield url, some[start : start + _AT_ONCE]
+        for start in range(0, len(some), _BATCH_LIMIT):
+            yield url, some[start : start + _BATCH_LIMIT]

@@ -22,14 +22,14 @@ from snapforge.contracts.results import Result
 from tests.support.aws import ACCOUNT, REGION, ROOT, free_port, start_ministack
 
 BUCKET = f"snapforge-dev-assets-{ACCOUNT}"
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 T = TypeVar("T")
 TOY = "tests.gpu_batch.frame.toy_worker"
 
 
 def wait_for(look: Callable[[], T | None], what: str) -> T:
     """The first true answer of `look`, asked every 20 ms."""
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < end:
         if found := look():
             return found
@@ -108,7 +108,7 @@ class Job:
 
     region: Region
     manifest: Manifest
-    heard: list[Progress | Done | Failed] = field(default_factory=list)
+    reports: list[Progress | Done | Failed] = field(default_factory=list)
 
     def start(
         self,
@@ -162,40 +162,40 @@ class Job:
         worker.wait()
         return worker
 
-    def listen(self) -> list[Progress | Done | Failed]:
+    def receive_reports(self) -> list[Progress | Done | Failed]:
         """Take what lies in the queue; returns all reports so far."""
         sqs = self.region.client("sqs")
         while batch := sqs.receive_message(
             QueueUrl=self.manifest.reports_queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0
         ).get("Messages"):
             for message in batch:
-                self.heard.append(REPORT.validate_json(message["Body"]))
+                self.reports.append(REPORT.validate_json(message["Body"]))
                 sqs.delete_message(QueueUrl=self.manifest.reports_queue_url, ReceiptHandle=message["ReceiptHandle"])
-        return self.heard
+        return self.reports
 
-    def forget(self) -> None:
+    def clear_reports(self) -> None:
         """Pass over what was reported up to now."""
-        self.listen()
-        self.heard.clear()
+        self.receive_reports()
+        self.reports.clear()
 
     def wait_for_stage(self, stage: str) -> None:
-        """Return when progress reads `stage` (for the first time since `forget`)."""
+        """Return when progress reads `stage` (for the first time since `clear_reports`)."""
         wait_for(
-            lambda: any(isinstance(report, Progress) and report.stage == stage for report in self.listen()),
+            lambda: any(isinstance(report, Progress) and report.stage == stage for report in self.receive_reports()),
             f"stage {stage}",
         )
 
     @property
     def last(self) -> Done | Failed:
-        """The final report: the last that was heard, and the only one of its kind since `forget`."""
-        *before, last = self.listen()
+        """The final report: the last that was heard, and the only one of its kind since `clear_reports`."""
+        *before, last = self.receive_reports()
         assert all(isinstance(report, Progress) for report in before)
         assert not isinstance(last, Progress)
         return last
 
     @property
     def progress(self) -> list[Progress]:
-        return [report for report in self.listen() if isinstance(report, Progress)]
+        return [report for report in self.receive_reports() if isinstance(report, Progress)]
 
     def names(self) -> list[str]:
         """The names of all objects under the attempt's prefix, below it."""
@@ -233,9 +233,9 @@ class Worker:
         self.process = process
         self.output = b""
 
-    def wait(self, patience_s: float = 0.0) -> int:
+    def wait(self, timeout_s: float = 0.0) -> int:
         """Wait for the end, at least as long as elsewhere; returns the exit code (negative: the signal)."""
-        self.output += self.process.communicate(timeout=max(patience_s, _PATIENCE_S))[0]
+        self.output += self.process.communicate(timeout=max(timeout_s, _TIMEOUT_S))[0]
         return self.process.returncode
 
     @property

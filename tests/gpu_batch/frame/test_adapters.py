@@ -52,7 +52,7 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         self.bucket, self.folder = Bucket(), folder
-        self.cache = AdapterCache(cast(Storage, self.bucket), folder / "cache", most_bytes=10)
+        self.cache = AdapterCache(cast(Storage, self.bucket), folder / "cache", max_bytes=10)
         self._links = 0
 
     def use(self, adapter: AdapterRef) -> bytes:

@@ -17,7 +17,7 @@ from tests.gpu_batch.frame.region import BUCKET, Job, Region
 
 def work(**fields: Any) -> ImageWork:
     """A toy's work order."""
-    order: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "model": "m",
         "prompt": "p",
         "width": 64,
@@ -27,7 +27,7 @@ def work(**fields: Any) -> ImageWork:
         "seed": 7,
         "count": 3,
     }
-    return ImageWork.model_validate(order | fields)
+    return ImageWork.model_validate(defaults | fields)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ class TestDone:
         }  # fmt: skip
 
     @pytest.mark.part("JOB-5")
-    def test_reports_tell_each_stage_and_never_fall_back(self, quiet: Job) -> None:
-        """Each stage's start is told, percent never falls, a stage tells at most every 2 s, and Done is last."""
+    def test_each_stage_is_reported_and_percent_never_falls(self, quiet: Job) -> None:
+        """Each stage's start is reported, percent never falls, a stage reports at most every 2 s, and Done is last."""
         assert isinstance(quiet.last, Done)
         assert quiet.last.result_uri == quiet.manifest.output_uri + "result.json"
         assert quiet.last.batch_job_id == "batch-1"
@@ -136,28 +136,28 @@ class TestClaim:
         racers = [job.start(batch_job_id=name) for name in ("batch-a", "batch-b")]
         assert [racer.wait() for racer in racers] == [0, 0]
         assert isinstance(job.last, Done)
-        assert len({report.batch_job_id for report in job.listen()}) == 1
+        assert len({report.batch_job_id for report in job.receive_reports()}) == 1
         assert sorted(any(line["message"] == "stage" for line in racer.log) for racer in racers) == [False, True]
 
-    def test_a_stranger_leaves_a_finished_attempt_alone(self, region: Region) -> None:
+    def test_another_batch_job_leaves_a_finished_attempt_alone(self, region: Region) -> None:
         """A Batch job that comes later changes nothing and says nothing."""
         job = region.job(work(count=1))
         job.run("batch-a")
-        before, reports = job.objects(), len(job.listen())
+        before, reports = job.objects(), len(job.receive_reports())
         assert job.run("batch-b").code == 0
         assert job.objects() == before
-        assert len(job.listen()) == reports
+        assert len(job.receive_reports()) == reports
 
-    def test_an_entry_after_the_result_only_tells_done_again(self, region: Region) -> None:
+    def test_an_entry_after_the_result_only_reports_done_again(self, region: Region) -> None:
         """The entry before wrote result.json and died before its report."""
         job = region.job(work(count=1))
         job.run()
         before = job.objects()
-        job.forget()
+        job.clear_reports()
         worker = job.run(batch_attempt=2)
         assert worker.code == 0
         assert isinstance(job.last, Done)
-        assert len(job.heard) == 1
+        assert len(job.reports) == 1
         assert job.objects() == before
 
 
@@ -208,7 +208,7 @@ class TestFailed:
         assert job.run(largest_file=1 << 20).code == 75
         assert isinstance(job.last, Failed)
         assert (job.last.category, job.last.code) == (FailureCategory.transient, "disk_full")
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2).code == 0
         assert job.result.usage.interruptions == 1
 
@@ -234,7 +234,7 @@ class TestBadManifest:
     @pytest.mark.parametrize(
         "change", [("count", "many"), ("contract", 2), ("contract", -1), ("work", {"kind": "song"})]
     )
-    def test_an_unreadable_order_is_told_to_the_queue_that_it_names(
+    def test_an_unreadable_manifest_is_reported_to_the_queue_that_it_names(
         self, region: Region, change: tuple[str, Any]
     ) -> None:
         """The manifest still says whose it is: the job fails at once as ours to mend."""
@@ -253,7 +253,7 @@ class TestBadManifest:
         job = region.job(work())
         worker = job.start_on(region.put(f"manifests/{job.manifest.job_id}", body))
         assert worker.wait() == 64
-        assert job.listen() == []
+        assert job.receive_reports() == []
         assert worker.log[-1]["level"] == "ERROR"
 
     def test_no_manifest_or_no_address(self, region: Region) -> None:
@@ -266,7 +266,7 @@ class TestBadManifest:
 @pytest.mark.part("JOB-4")
 class TestReentry:
     def test_sigterm_within_a_stage_keeps_what_is_done(self, region: Region, whole: Job) -> None:
-        """Spot takes the machine: Failed `interrupted` is told; the next entry ends with equal bytes."""
+        """Spot takes the machine: Failed `interrupted` is reported; the next entry ends with equal bytes."""
         job = region.job(whole.manifest.work)
         worker = job.start()
         job.wait_for_stage("count")
@@ -276,7 +276,7 @@ class TestReentry:
         assert (job.last.category, job.last.code) == (FailureCategory.transient, "interrupted")
         counted = Result.model_validate_json(job.read("partial.json")).usage
         floor = max(report.percent for report in job.progress)
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2).code == 0
         assert isinstance(job.last, Done)
         assert job.files() == whole.files()
@@ -295,7 +295,7 @@ class TestReentry:
         job.wait_for_stage(stage)
         worker.kill()
         assert "result.json" not in job.names()
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2).code == 0
         assert isinstance(job.last, Done)
         assert job.files() == whole.files()

@@ -8,7 +8,7 @@ import pytest
 from tests.gpu_batch.frame.region import BUCKET, Job, Region
 from tests.gpu_batch.frame.test_attempt import work
 from worker.storage import Storage
-from worker.workspace import Checkpoints, Saved
+from worker.workspace import Checkpoints, SavedState
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ class TestCheckpoints:
         """With the state, in another entry; a folder replaces what lies at its place."""
         first = checkpoints(job, tmp_path)
         files = {"file": first.keep("file", folder / "deep" / "a"), "folder": first.keep("folder", folder)}
-        first.save(Saved(state={"n": [1, None]}, files=files, notes=("x",)))
+        first.save(SavedState(state={"n": [1, None]}, files=files, notes=("x",)))
         second = checkpoints(job, tmp_path)
         assert second.saved.state == {"n": [1, None]}
         (tmp_path / "to").mkdir()
@@ -61,7 +61,7 @@ class TestCheckpoints:
         """Killed between upload and state: the older one is still whole."""
         path = folder / "deep" / "a"
         first = checkpoints(job, tmp_path)
-        first.save(Saved(files={"f": first.keep("f", path)}))
+        first.save(SavedState(files={"f": first.keep("f", path)}))
         path.write_bytes(b"half done")
         first.keep("f", path)
         assert checkpoints(job, tmp_path).restore("f", tmp_path / "back")
@@ -82,7 +82,7 @@ class TestCheckpoints:
         """`resume_uri`: its files and state, not its time; nothing of it is deleted."""
         old = checkpoints(job, tmp_path)
         kept = old.keep("f", folder)
-        old.save(Saved(state={"a": 1}, files={"f": kept}, compute_seconds=9.0, percent=50.0, interruptions=1))
+        old.save(SavedState(state={"a": 1}, files={"f": kept}, compute_seconds=9.0, percent=50.0, interruptions=1))
         new = checkpoints(job, tmp_path, output_uri=job.manifest.output_uri + "2/", resume_uri=job.manifest.output_uri)
         assert (new.saved.state, new.saved.compute_seconds, new.saved.percent) == ({"a": 1}, 0.0, 0.0)
         assert new.saved.interruptions == 2
@@ -94,7 +94,7 @@ class TestCheckpoints:
         """An altered file, a file that is gone, a state that is no state: start over, never use it."""
         opened = checkpoints(job, tmp_path)
         kept = opened.keep("f", folder)
-        opened.save(Saved(files={"f": kept}))
+        opened.save(SavedState(files={"f": kept}))
         key = kept.uri.removeprefix(f"s3://{BUCKET}/")
         region.put(key, b"altered")
         assert not checkpoints(job, tmp_path).restore("f", tmp_path / "to")
@@ -102,4 +102,4 @@ class TestCheckpoints:
         assert not checkpoints(job, tmp_path).restore("f", tmp_path / "to")
         assert not (tmp_path / "to").exists()
         region.put(job.manifest.output_uri.removeprefix(f"s3://{BUCKET}/") + "checkpoints/state.json", b'{"files": 3}')
-        assert checkpoints(job, tmp_path).saved == Saved()
+        assert checkpoints(job, tmp_path).saved == SavedState()

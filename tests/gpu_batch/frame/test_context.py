@@ -10,20 +10,20 @@ import pytest
 from snapforge.contracts.results import Result
 from tests.gpu_batch.frame.region import BUCKET, Job, Region
 from tests.gpu_batch.frame.test_attempt import work
-from tests.gpu_batch.frame.test_rooms import never
+from tests.gpu_batch.frame.test_modules import never
 from worker.attempt import Attempt
 from worker.errors import BugError
 from worker.progress import Reporter
 from worker.signals import Stop
 from worker.storage import Storage
 from worker.usage import Meter
-from worker.workspace import Saved
+from worker.workspace import SavedState
 
 STAGES = [("one", 1.0), ("two", 1.0)]
 
 
 class Shown:
-    """A reporter that keeps what it is told."""
+    """A reporter that keeps the progress it is given."""
 
     def __init__(self) -> None:
         self.progressed: list[tuple[str, float, bool]] = []
@@ -40,12 +40,12 @@ def job(region: Region, monkeypatch: pytest.MonkeyPatch) -> Job:
     return region.job(work())
 
 
-def entry(job: Job, folder: Path, *, again: bool = False) -> tuple[Attempt, Shown]:
+def entry(job: Job, folder: Path, *, resumed: bool = False) -> tuple[Attempt, Shown]:
     """An entry of the job's attempt with an empty folder."""
     folder.mkdir()
     shown = Shown()
     attempt = Attempt(
-        job.manifest, folder, Storage(), cast(Reporter, shown), Stop(None, never), stages=STAGES, again=again
+        job.manifest, folder, Storage(), cast(Reporter, shown), Stop(None, never), stages=STAGES, resumed=resumed
     )
     return attempt, shown
 
@@ -59,7 +59,7 @@ class TestEntries:
         first.note("once")
         (tmp_path / "f").write_text("x")
         first.checkpoint("f", tmp_path / "f")
-        second, shown = entry(job, tmp_path / "2", again=True)
+        second, shown = entry(job, tmp_path / "2", resumed=True)
         second.begin("one")
         assert (second.state, shown.progressed) == ({"n": 1}, [("one", 49.5, True)])
         assert second.restore("f", tmp_path / "back")
@@ -74,7 +74,7 @@ class TestEntries:
     def test_each_entry_counts_once(self, job: Job, tmp_path: Path) -> None:
         """Saved as soon as it is known, for an entry may die before its first checkpoint."""
         for number in range(3):
-            attempt, _ = entry(job, tmp_path / str(number), again=number > 0)
+            attempt, _ = entry(job, tmp_path / str(number), resumed=number > 0)
             attempt.save()
         assert attempt._interruptions == 2
 
@@ -122,7 +122,7 @@ class TestMeter:
 
     def test_a_machine_of_its_own_is_paid_for_from_the_beginning(self, clock: SimpleNamespace) -> None:
         """Between stages too, and on top of what earlier entries used."""
-        meter = Meter(Saved(compute_seconds=7.0))
+        meter = Meter(SavedState(compute_seconds=7.0))
         clock.now += 1
         with meter.stage("one"):
             clock.now += 2
@@ -131,7 +131,7 @@ class TestMeter:
         assert [(stage.stage, stage.seconds) for stage in meter.stages] == [("one", 2.0)]
 
     def test_on_a_shared_machine_only_what_is_charged_is_paid_for(self, clock: SimpleNamespace) -> None:
-        meter = Meter(Saved(compute_seconds=7.0), shared=True)
+        meter = Meter(SavedState(compute_seconds=7.0), shared=True)
         with meter.stage("one"):
             clock.now += 2
         meter.charge("draw", 250)
@@ -142,11 +142,11 @@ class TestMeter:
 
     def test_a_stage_goes_on_counting_where_an_earlier_entry_stopped(self, clock: SimpleNamespace) -> None:
         """A stage that is under way counts up to now; one that fails counts as well."""
-        first = Meter(Saved())
+        first = Meter(SavedState())
         with suppress(KeyError), first.stage("one"):
             clock.now += 3
             raise KeyError
-        second = Meter(Saved(stages=first.stages, started_at=first.started_at))
+        second = Meter(SavedState(stages=first.stages, started_at=first.started_at))
         with second.stage("one"):
             clock.now += 4
             assert second.stages[0].seconds == 7.0

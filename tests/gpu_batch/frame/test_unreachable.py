@@ -51,7 +51,7 @@ class TestQueueOutOfReach:
         port = free_port()
         worker = job.start(AWS_ENDPOINT_URL_SQS=f"http://127.0.0.1:{port}")
         wait_for(lambda: "result.json" in job.names(), "result.json")
-        assert job.listen() == []
+        assert job.receive_reports() == []
         with forwarding(port, region.endpoint):
             assert worker.wait() == 0
         assert isinstance(job.last, Done)
@@ -61,4 +61,4 @@ class TestQueueOutOfReach:
         job = region.job(work(count=1))
         worker = job.start(AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{free_port()}", AWS_MAX_ATTEMPTS="1")
         assert worker.wait() == 75
-        assert job.listen() == []
+        assert job.receive_reports() == []

@@ -11,7 +11,7 @@ from snapforge.contracts.reports import Done, Failed, FailureCategory
 from snapforge.contracts.results import Result
 from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM
 from tests.gpu_batch.frame.region import Job, Region, wait_for
-from tests.gpu_batch.frame.warm import Fleet, batches, claimed_by, fleet_of, kept, leave, past, ticket, work
+from tests.gpu_batch.frame.warm import Fleet, ago, batches, claimed_by, fleet_of, kept, put, ticket, work
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ class TestDrains:
 
     @pytest.mark.part("JOB-12")
     def test_what_the_machine_computed_is_shared_out_exactly(self, fleet: Fleet) -> None:
-        """The receipts add up to the micro-batches' milliseconds; loading is told and charged to nobody."""
+        """The receipts add up to the micro-batches' milliseconds; loading is reported and charged to nobody."""
         jobs = [fleet.submit(prompt=f"p{number}", count=count, guidance=0.02) for number, count in enumerate((1, 3, 2))]
         worker = fleet.run()
         computed = sum(line["milliseconds"] for line in worker.log if line["message"] == "micro-batch")
@@ -77,7 +77,7 @@ class TestDrains:
         assert len(large.result.files) == 11
         assert isinstance(rush.last, Done)
 
-    def test_urgent_queues_lead_and_compatible_others_ride_along(self, fleet: Fleet) -> None:
+    def test_urgent_queues_lead_and_compatible_others_are_drawn_with_them(self, fleet: Fleet) -> None:
         """Rush before standard before bulk; another size is another micro-batch."""
         first = fleet.submit("bulk", seed=0, width=96, guidance=1.0)
         worker = fleet.start()
@@ -123,7 +123,7 @@ class TestFailsAlone:
         [("crash", "bug", "unexpected_error"), ("huge", "out_of_memory", "out_of_memory")],
     )
     def test_one_bad_among_four(self, fleet: Fleet, prompt: str, category: str, code: str) -> None:
-        """The other three are drawn and paid for; the bad one is told with its own reason."""
+        """The other three are drawn and paid for; the bad one is reported with its own reason."""
         bad = fleet.submit(prompt=prompt, seed=1)
         good = [fleet.submit(prompt=f"p{number}", seed=number) for number in (2, 3, 4)]
         worker = fleet.run()
@@ -141,7 +141,7 @@ class TestFailsAlone:
         assert all(isinstance(job.last, Done) for job in jobs)
         assert [len(batch) for batch in batches(worker)] == [4, 2, 2, 2, 2]
 
-    def test_an_unreadable_manifest_is_told_and_nothing_else_suffers(self, fleet: Fleet) -> None:
+    def test_an_unreadable_manifest_is_reported_and_nothing_else_suffers(self, fleet: Fleet) -> None:
         """It fails as ours to mend, by its claimant."""
         bad, good = fleet.region.job(work()), fleet.submit(seed=2)
         fields = bad.manifest.model_dump(mode="json") | {"contract": 99}
@@ -154,7 +154,7 @@ class TestFailsAlone:
         assert fleet.waiting() == 0
 
     def test_garbage_is_left_to_the_dead_letters(self, fleet: Fleet) -> None:
-        """Nobody can be told: it stays in the queue until SQS has given it out often enough."""
+        """There is nowhere to report to: it stays in the queue until SQS has given it out often enough."""
         good = fleet.submit(seed=2)
         fleet.send("no ticket")
         assert fleet.run().code == 0
@@ -191,35 +191,35 @@ class TestDeliveredTwice:
         assert isinstance(job.last, Done)
         assert fleet.waiting() <= 1
 
-    def test_while_the_owner_lives_a_stranger_puts_it_back_for_later(self, fleet: Fleet) -> None:
+    def test_while_the_owner_lives_another_worker_puts_it_back_for_later(self, fleet: Fleet) -> None:
         """A claim with a fresh beat: no word, no drawing, and the message waits."""
         job = fleet.submit()
         claimed_by(job, "warm-0", ago_s=300)
-        leave(job, BEAT, {"batch_job_id": "warm-0", "at": past(30)})
+        put(job, BEAT, {"batch_job_id": "warm-0", "at": ago(30)})
         worker = fleet.run()
         assert worker.code == 0
         assert batches(worker) == []
-        assert job.listen() == []
+        assert job.receive_reports() == []
         assert (fleet.waiting(), fleet.visible()) == (1, 0)
 
     @pytest.mark.parametrize("beaten", [True, False])
-    def test_a_silent_owner_is_told_of_as_lost(self, fleet: Fleet, beaten: bool) -> None:
-        """No beat for 90 s: transient, in the stranger's own name, and the ticket is gone."""
+    def test_a_silent_owner_is_reported_as_lost(self, fleet: Fleet, beaten: bool) -> None:
+        """No beat for 90 s: transient, in the other worker's own name, and the ticket is gone."""
         job = fleet.submit()
         claimed_by(job, "warm-0", ago_s=300)
         if beaten:
-            leave(job, BEAT, {"batch_job_id": "warm-0", "at": past(91)})
+            put(job, BEAT, {"batch_job_id": "warm-0", "at": ago(91)})
         assert fleet.run().code == 0
         last = failed(job)
         assert (last.category, last.code, last.batch_job_id) == ("transient", "worker_lost", "warm-1")
         assert fleet.waiting() == 0
 
     @pytest.mark.full
-    def test_a_finished_attempt_is_told_again_as_its_owner(self, fleet: Fleet) -> None:
-        """The owner wrote its result and died before it could tell."""
+    def test_a_finished_attempt_is_reported_again_as_its_owner(self, fleet: Fleet) -> None:
+        """The owner wrote its result and died before it could report it."""
         job = fleet.submit()
         fleet.run("warm-0")
-        job.forget()
+        job.clear_reports()
         fleet.submit(job=job)
         worker = fleet.run()
         assert batches(worker) == []
@@ -233,7 +233,7 @@ class TestCanceled:
     def test_before_it_is_begun_nothing_is_drawn(self, fleet: Fleet) -> None:
         """canceled.json lies there when the ticket is taken up; its neighbour is drawn."""
         unwanted, wanted = fleet.submit(seed=1), fleet.submit(seed=2)
-        leave(unwanted, CANCELED, {})
+        put(unwanted, CANCELED, {})
         worker = fleet.run()
         assert failed(unwanted).category == FailureCategory.canceled
         assert isinstance(wanted.last, Done)
@@ -245,7 +245,7 @@ class TestCanceled:
         unwanted, wanted = fleet.submit(seed=1, guidance=0.2, steps=40), fleet.submit(seed=2, guidance=0.2, steps=40)
         worker = fleet.start()
         unwanted.wait_for_stage("draw")
-        leave(unwanted, CANCELED, {})
+        put(unwanted, CANCELED, {})
         assert worker.wait() == 0
         assert failed(unwanted).category == FailureCategory.canceled
         assert isinstance(wanted.last, Done)
@@ -277,26 +277,26 @@ class TestTakenAway:
         assert worker.terminate() == 75
         assert (failed(begun).category, failed(begun).code) == (FailureCategory.transient, "interrupted")
         assert CLAIM not in other.names()
-        assert other.listen() == []
+        assert other.receive_reports() == []
         assert fleet.visible() == fleet.waiting() == 1
-        again = resumed(fleet, begun)
+        next_attempt = resumed(fleet, begun)
         second = fleet.run("warm-2")
-        assert isinstance(again.last, Done)
+        assert isinstance(next_attempt.last, Done)
         assert isinstance(other.last, Done)
         drawn = [seed for batch in batches(second) for seed in batch]
-        assert len(again.result.files) == 7
+        assert len(next_attempt.result.files) == 7
         assert set(drawn) - {50, 51} == {14, 15}
-        assert again.result.usage.interruptions == 1
+        assert next_attempt.result.usage.interruptions == 1
 
     def test_killed_half_done_the_resumed_attempt_draws_only_the_rest(self, fleet: Fleet) -> None:
         """SIGKILL within the second micro-batch: the attempt that follows restores the first one's pictures."""
         job = fleet.submit(seed=10, count=8, guidance=0.8)
         left = killed_half_done(fleet, job)
-        again = resumed(fleet, job)
+        next_attempt = resumed(fleet, job)
         second = fleet.run("warm-2")
-        assert isinstance(again.last, Done)
+        assert isinstance(next_attempt.last, Done)
         assert sorted(seed for batch in batches(second) for seed in batch) == left
-        assert len(again.result.files) == 9
+        assert len(next_attempt.result.files) == 9
 
     @pytest.mark.full
     def test_a_batch_retry_of_the_same_worker_goes_on_with_its_own_claim(self, fleet: Fleet) -> None:
@@ -329,5 +329,5 @@ def resumed(fleet: Fleet, job: Job, **fields: Any) -> Job:
             **fields,
         }
     )
-    job.forget()
+    job.clear_reports()
     return fleet.submit(job=Job(fleet.region, manifest))

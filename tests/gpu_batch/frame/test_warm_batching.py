@@ -1,4 +1,4 @@
-"""Which pictures of a warm worker may be drawn together, how many at once, and what each order pays for them."""
+"""Which pictures of a warm worker may be drawn together, how many at once, and what each job pays for them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -12,16 +12,16 @@ import pytest
 from snapforge.contracts.adapters import AdapterRef
 from snapforge.contracts.manifest import Manifest
 from snapforge.contracts.tickets import Ticket
-from tests.gpu_batch.frame.test_rooms import never
+from tests.gpu_batch.frame.test_modules import never
 from tests.gpu_batch.frame.warm import work
-from worker.engines.base import Drawing as Picture
+from worker.engines.base import Drawing
 from worker.errors import WorkerError
 from worker.signals import Stop
 from worker.usage import Meter
-from worker.warm.drawing import Drawing, GpuBrokenError, Sheet
-from worker.warm.order import Key, Order
+from worker.warm.in_flight_job import BatchKey, InFlightJob
 from worker.warm.queues import Message
-from worker.workspace import Saved
+from worker.warm.renderer import BatchItem, BatchRenderer, GpuBrokenError
+from worker.workspace import SavedState
 
 
 def lora(name: str, weight: float = 1.0) -> AdapterRef:
@@ -31,17 +31,17 @@ def lora(name: str, weight: float = 1.0) -> AdapterRef:
     )
 
 
-def manifest(*, reduced: bool = False, **order: Any) -> Manifest:
-    """An attempt at drawing `order`."""
+def manifest(*, reduced: bool = False, **fields: Any) -> Manifest:
+    """An attempt at drawing `job`."""
     return Manifest(
         job_id="j", run=1, attempt=1, deadline=datetime.now(UTC) + timedelta(hours=1), reports_queue_url="q",
-        output_uri="s3://bucket/runs/j/1/1/", reduced=reduced, work=work(**order),
+        output_uri="s3://bucket/runs/j/1/1/", reduced=reduced, work=work(**fields),
     )  # fmt: skip
 
 
-def key(*, reduced: bool = False, **order: Any) -> Key:
-    """What decides with whom the order is drawn."""
-    return Key.of(manifest(reduced=reduced, **order))
+def key(*, reduced: bool = False, **fields: Any) -> BatchKey:
+    """What decides with whom the job is drawn."""
+    return BatchKey.of(manifest(reduced=reduced, **fields))
 
 
 @pytest.mark.part("JOB-4")
@@ -79,7 +79,7 @@ class TestKey:
     def test_all_that_engines_read_of_the_first_picture_is_in_it(self) -> None:
         """Engines take sizes, steps, guidance and LoRAs of the first for all: a new field belongs into the key too."""
         each_its_own = {"prompt", "negative_prompt"}
-        assert {field.name for field in fields(Picture)} - each_its_own <= {field.name for field in fields(Key)}
+        assert {field.name for field in fields(Drawing)} - each_its_own <= {field.name for field in fields(BatchKey)}
 
     def test_memory_is_remembered_by_all_but_the_loras(self) -> None:
         assert key(adapters=(lora("a"),)).plain == key() == key().plain
@@ -101,11 +101,11 @@ class Engine:
         self.drawn: list[list[int]] = []
         self._fails, self._after_step = fails, after_step
 
-    def ignored(self, drawing: Picture) -> Sequence[str]:
+    def ignored(self, drawing: Drawing) -> Sequence[str]:
         del drawing
         return ()
 
-    def draw(self, drawings: Sequence[Picture], seeds: Sequence[int], on_step: Callable[..., Any]) -> list[Any]:
+    def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: Callable[..., Any]) -> list[Any]:
         self.drawn.append(list(seeds))
         self._fails(seeds)
         gone: set[int] = set()
@@ -120,47 +120,47 @@ class Attempted:
 
     def __init__(self, of: Manifest) -> None:
         self.manifest, self.work = of, of.work
-        self.meter = Meter(Saved(), shared=True)
+        self.meter = Meter(SavedState(), shared=True)
         self.shown: list[tuple[float, str]] = []
 
     def progress(self, fraction: float, message: str = "") -> None:
         self.shown.append((fraction, message))
 
 
-class Table:
-    """Claimed orders, and what became of their pictures."""
+class Scenario:
+    """Claimed jobs, and what became of their pictures."""
 
     def __init__(self, micro_batch: int = 4) -> None:
         self.kept: list[Any] = []
         self.failed: list[tuple[int, str]] = []
-        self.drawing = Drawing(Stop(None, never), micro_batch, self._keep, self._fail)
+        self.renderer = BatchRenderer(Stop(None, never), micro_batch, self._keep, self._fail)
 
-    def _keep(self, order: Order, index: int, picture: Any) -> None:
+    def _keep(self, job: InFlightJob, index: int, picture: Any) -> None:
         del index
-        order.handed += 1
+        job.drawn_count += 1
         self.kept.append(picture)
 
-    def _fail(self, order: Order, error: WorkerError) -> None:
-        order.failing = True
-        self.failed.append((int(order.ticket.job_id), error.code))
+    def _fail(self, job: InFlightJob, error: WorkerError) -> None:
+        job.failing = True
+        self.failed.append((int(job.ticket.job_id), error.code))
 
-    def order(self, seed: int, **fields: Any) -> Order:
+    def job(self, seed: int, **fields: Any) -> InFlightJob:
         """One that is claimed; its job is named after its seed."""
         made = manifest(seed=seed, **fields)
         ticket = Ticket(job_id=str(seed), run=1, attempt=1, manifest_uri="s3://b/p/m.json", group="g", pictures=1)
-        order = Order(Message("m", "{}", "r", "q", 1), ticket, made, Stop(None, never))
-        order.attempt, order.reporter = cast(Any, Attempted(made)), cast(Any, object())
-        return order
+        job = InFlightJob(Message("m", "{}", "r", "q", 1), ticket, made, Stop(None, never))
+        job.attempt, job.reporter = cast(Any, Attempted(made)), cast(Any, object())
+        return job
 
-    def draw(self, engine: Engine, *orders: Order) -> None:
-        """All pictures of the orders in one micro-batch."""
-        sheets = [Sheet(order, index) for order in orders for index in order.missing]
-        self.drawing.run(engine, sheets)
+    def draw(self, engine: Engine, *jobs: InFlightJob) -> None:
+        """All pictures of the jobs in one micro-batch."""
+        items = [BatchItem(job, index) for job in jobs for index in job.missing]
+        self.renderer.run(engine, items)
 
 
-def spent(order: Order) -> int:
-    """Milliseconds that the order pays for."""
-    attempt, _ = order.in_hand()
+def spent(job: InFlightJob) -> int:
+    """Milliseconds that the job pays for."""
+    attempt, _ = job.claimed_attempt()
     return round(attempt.meter.compute_seconds * 1000)
 
 
@@ -169,15 +169,15 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that each micro-batch takes, in their order; to be filled."""
     durations: list[float] = []
     readings = (reading for number in count() for reading in (0.0, durations[number]))
-    monkeypatch.setattr("worker.warm.drawing.time", SimpleNamespace(monotonic=lambda: next(readings)))
+    monkeypatch.setattr("worker.warm.renderer.time", SimpleNamespace(monotonic=lambda: next(readings)))
     return durations
 
 
-def out_of_memory_above(room: int) -> Callable[[Sequence[int]], None]:
-    """An engine's failure where more than `room` pictures are drawn at once."""
+def out_of_memory_above(capacity: int) -> Callable[[Sequence[int]], None]:
+    """An engine's failure where more than `capacity` pictures are drawn at once."""
 
     def fails(seeds: Sequence[int]) -> None:
-        if len(seeds) > room:
+        if len(seeds) > capacity:
             raise MemoryError
 
     return fails
@@ -187,33 +187,33 @@ def out_of_memory_above(room: int) -> Callable[[Sequence[int]], None]:
 class TestMicroBatch:
     def test_out_of_memory_halves_it_until_it_fits_and_for_good(self) -> None:
         """Eight, four, two; from then on two at once (four are not tried again), with any LoRAs, at no other size."""
-        table, engine = Table(micro_batch=8), Engine(out_of_memory_above(2))
-        order = table.order(10, count=8)
-        table.draw(engine, order)
+        scenario, engine = Scenario(micro_batch=8), Engine(out_of_memory_above(2))
+        job = scenario.job(10, count=8)
+        scenario.draw(engine, job)
         assert [len(seeds) for seeds in engine.drawn] == [8, 4, 2, 2, 2, 2]
-        assert (len(table.kept), table.failed) == (8, [])
-        assert table.drawing.room(order.key) == 2
-        assert table.drawing.room(key(adapters=(lora("a"),))) == 2
-        assert table.drawing.room(key(height=64)) == 8
+        assert (len(scenario.kept), scenario.failed) == (8, [])
+        assert scenario.renderer.capacity(job.key) == 2
+        assert scenario.renderer.capacity(key(adapters=(lora("a"),))) == 2
+        assert scenario.renderer.capacity(key(height=64)) == 8
 
     def test_one_that_does_not_fit_alone_fails_as_out_of_memory(self) -> None:
-        """And it is not taken for the room of others."""
-        table, engine = Table(), Engine(out_of_memory_above(0))
-        table.draw(engine, table.order(1))
-        assert table.failed == [(1, "out_of_memory")]
-        assert table.drawing.room(key()) == 4
+        """And it is not taken for the capacity of others."""
+        scenario, engine = Scenario(), Engine(out_of_memory_above(0))
+        scenario.draw(engine, scenario.job(1))
+        assert scenario.failed == [(1, "out_of_memory")]
+        assert scenario.renderer.capacity(key()) == 4
 
     def test_who_raises_is_found_by_drawing_each_alone_and_the_room_stays(self) -> None:
         def fails(seeds: Sequence[int]) -> None:
             if 3 in seeds:
                 raise ZeroDivisionError
 
-        table, engine = Table(), Engine(fails)
-        table.draw(engine, *(table.order(seed) for seed in (1, 2, 3, 4)))
+        scenario, engine = Scenario(), Engine(fails)
+        scenario.draw(engine, *(scenario.job(seed) for seed in (1, 2, 3, 4)))
         assert engine.drawn == [[1, 2, 3, 4], [1], [2], [3], [4]]
-        assert table.failed == [(3, "unexpected_error")]
-        assert sorted(table.kept) == ["picture 1", "picture 2", "picture 4"]
-        assert table.drawing.room(key()) == 4
+        assert scenario.failed == [(3, "unexpected_error")]
+        assert sorted(scenario.kept) == ["picture 1", "picture 2", "picture 4"]
+        assert scenario.renderer.capacity(key()) == 4
 
     @pytest.mark.parametrize("text", ["CUDA error: an illegal access", "CUBLAS_STATUS_FAILED", "CUDNN_STATUS_FAILED"])
     def test_a_device_error_blames_nobody(self, text: str) -> None:
@@ -222,39 +222,39 @@ class TestMicroBatch:
         def fails(seeds: Sequence[int]) -> None:
             raise RuntimeError(text)
 
-        table, engine = Table(), Engine(fails)
+        scenario, engine = Scenario(), Engine(fails)
         with pytest.raises(GpuBrokenError) as caught:
-            table.draw(engine, table.order(1), table.order(2))
+            scenario.draw(engine, scenario.job(1), scenario.job(2))
         assert caught.value.code == "gpu_broken"
-        assert (len(engine.drawn), table.failed) == (1, [])
+        assert (len(engine.drawn), scenario.failed) == (1, [])
 
     @pytest.mark.part("JOB-12")
     def test_each_pays_for_the_steps_that_it_was_drawn_for(self, seconds: list[float]) -> None:
         """Canceled after one step of four: one part of nine of what the three pictures took."""
-        table = Table()
-        stays, leaves = table.order(1, steps=4, count=2), table.order(5, steps=4)
+        scenario = Scenario()
+        stays, leaves = scenario.job(1, steps=4, count=2), scenario.job(5, steps=4)
         seconds.append(0.9)
         engine = Engine(after_step=lambda done: leaves.canceled.set() if done == 1 else None)
-        table.draw(engine, stays, leaves)
-        assert table.failed == [(5, "canceled")]
+        scenario.draw(engine, stays, leaves)
+        assert scenario.failed == [(5, "canceled")]
         assert (spent(stays), spent(leaves)) == (800, 100)
 
     @pytest.mark.part("JOB-12")
     def test_a_micro_batch_that_fails_is_paid_for_too(self, seconds: list[float]) -> None:
         """Before the first step equal parts; then each for its own drawing alone."""
-        table, engine = Table(), Engine(out_of_memory_above(1))
-        one, other = table.order(1), table.order(2)
+        scenario, engine = Scenario(), Engine(out_of_memory_above(1))
+        one, other = scenario.job(1), scenario.job(2)
         seconds += [0.5, 0.3, 0.1]
-        table.draw(engine, one, other)
+        scenario.draw(engine, one, other)
         assert (spent(one), spent(other)) == (250 + 300, 250 + 100)
 
     @pytest.mark.part("JOB-5")
     def test_progress_counts_pictures_of_earlier_micro_batches_and_entries(self) -> None:
         """The third of four: one was restored, one drawn before."""
-        table = Table()
-        order = table.order(1, count=4, steps=2)
-        order.expect([1, 2, 3])
-        order.handed, order.missing = 1, [2]
-        table.draw(Engine(), order)
-        attempt, _ = order.in_hand()
+        scenario = Scenario()
+        job = scenario.job(1, count=4, steps=2)
+        job.set_missing([1, 2, 3])
+        job.drawn_count, job.missing = 1, [2]
+        scenario.draw(Engine(), job)
+        attempt, _ = job.claimed_attempt()
         assert cast(Any, attempt).shown == [(2.5 / 4, "Picture 3 of 4"), (3 / 4, "Picture 3 of 4")]

@@ -36,7 +36,7 @@ def test_while_drawing_it_tells_what_it_has_begun_and_puts_back_the_rest(fleet: 
     assert left
     assert (failed(begun).category, failed(begun).code) == (FailureCategory.transient, "disk_full")
     assert CLAIM not in other.names()
-    assert other.listen() == []
+    assert other.receive_reports() == []
     assert fleet.visible() == fleet.waiting() == 1
     again = resumed(fleet, begun)
     second = fleet.run("warm-2")

@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 
 from snapforge.contracts.tickets import Ticket
-from tests.gpu_batch.frame.test_rooms import never
+from tests.gpu_batch.frame.test_modules import never
 from tests.gpu_batch.frame.test_warm_batching import manifest
 from worker.signals import Stop
-from worker.warm.order import Order
+from worker.warm.in_flight_job import InFlightJob
 from worker.warm.queues import Message
 from worker.warm.settings import Settings
 from worker.warm.worker import WarmWorker
@@ -32,15 +32,15 @@ class Loop:
         self.worker._queues = cast(Any, self)
         self.worker._models = cast(Any, SimpleNamespace(loaded=None))
 
-    def wait(self, most: int, seconds: int) -> list[Message]:
-        assert most >= 1
+    def wait(self, max_count: int, seconds: int) -> list[Message]:
+        assert max_count >= 1
         self.polls.append(seconds)
         self.after_polls.get(len(self.polls), lambda: None)()
         self.now += seconds
         return []
 
-    def take(self, most: int, **how: Any) -> list[Message]:
-        self.takes.append((most, how))
+    def take(self, max_count: int, **how: Any) -> list[Message]:
+        self.takes.append((max_count, how))
         return []
 
     def draw_next(self) -> bool:
@@ -51,13 +51,13 @@ class Loop:
             return True
         return False
 
-    def hold(self, count: int, priority: int = 1) -> Order:
-        """An order of `count` pictures in hand."""
+    def hold(self, count: int, priority: int = 1) -> InFlightJob:
+        """A job of `count` pictures in flight."""
         name = f"s3://bucket/{count}-{priority}/m.json"
         ticket = Ticket(job_id="j", run=1, attempt=1, manifest_uri=name, group="g", pictures=count)
-        order = Order(Message("m", "{}", "r", "bulk", priority), ticket, manifest(count=count), Stop(None, never))
-        self.worker._hand.add(order)
-        return order
+        job = InFlightJob(Message("m", "{}", "r", "bulk", priority), ticket, manifest(count=count), Stop(None, never))
+        self.worker._in_flight.add(job)
+        return job
 
 
 class Writing:
@@ -67,7 +67,7 @@ class Writing:
         self._looks = looks
 
     @property
-    def busy(self) -> int:
+    def pending(self) -> int:
         self._looks -= 1
         return int(self._looks >= 0)
 
@@ -105,16 +105,16 @@ class TestLeaving:
 
     def test_what_is_still_being_written_keeps_it(self, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
         loop = Loop(tmp_path, idle_s=0.0)
-        loop.worker._finishing = cast(Any, Writing(5))
+        loop.worker._completion = cast(Any, Writing(5))
         self.run(loop, environment)
         assert len(loop.polls) == 6
 
     def test_an_attempt_that_has_not_ended_keeps_it(self, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """All its pictures are drawn, and its end is not told yet; here it ends after five polls."""
+        """All its pictures are drawn, and its end is not reported yet; here it ends after five polls."""
         loop = Loop(tmp_path, idle_s=0.0)
-        order = loop.hold(1)
-        order.missing.clear()
-        loop.after_polls[5] = lambda: loop.worker._hand.drop(order)
+        job = loop.hold(1)
+        job.missing.clear()
+        loop.after_polls[5] = lambda: loop.worker._in_flight.remove(job)
         self.run(loop, environment)
         assert len(loop.polls) == 5
 
@@ -127,7 +127,7 @@ class TestLeaving:
 @pytest.mark.part("JOB-6")
 @pytest.mark.usefixtures("environment")
 class TestAsking:
-    def test_four_micro_batches_are_taken_in_hand(self, tmp_path: Path) -> None:
+    def test_four_micro_batches_are_taken(self, tmp_path: Path) -> None:
         """Three pictures of sixteen are here."""
         loop = Loop(tmp_path, idle_s=9.0)
         loop.hold(3)
@@ -142,7 +142,7 @@ class TestAsking:
         loop.worker._receive(9.0)
         assert loop.takes == [(13, {"urgent_last": True})]
 
-    def test_with_a_full_hand_one_micro_batch_of_what_is_more_urgent(self, tmp_path: Path) -> None:
+    def test_with_enough_in_flight_one_micro_batch_of_what_is_more_urgent(self, tmp_path: Path) -> None:
         """More urgent than the most urgent that waits; what is drawn already does not count."""
         loop = Loop(tmp_path, idle_s=9.0)
         loop.hold(12, priority=2)

@@ -11,16 +11,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from snapforge.contracts.tickets import BEAT, CANCELED, CLAIM, LOST_SECONDS, RESULT, Ticket
-from tests.gpu_batch.frame.test_rooms import never
+from tests.gpu_batch.frame.test_modules import never
 from tests.gpu_batch.frame.test_warm_batching import manifest
 from worker.errors import BugError, TransientError, WorkerError
 from worker.kinds import Kind
 from worker.signals import Stop
-from worker.storage import Found, Missing, Storage
-from worker.warm.intake import Hand, Intake
-from worker.warm.order import Order
+from worker.storage import Missing, Storage, StoredObject
+from worker.warm.in_flight_job import InFlightJob, InFlightJobs
 from worker.warm.queues import Message, Queues
 from worker.warm.settings import Settings
+from worker.warm.ticket_receiver import TicketReceiver
 
 URLS = ("rush", "standard", "bulk")
 PREFIX = "s3://bucket/runs/j/1/1/"
@@ -37,10 +37,10 @@ class Sqs:
         self.fails = 0
 
     def receive_message(self, **how: Any) -> dict[str, Any]:
-        url, most = how["QueueUrl"], how["MaxNumberOfMessages"]
-        assert 1 <= most <= 10
-        self.asked.append((url, most, how["WaitTimeSeconds"], how["VisibilityTimeout"]))
-        given, self.bodies[url] = self.bodies[url][:most], self.bodies[url][most:]
+        url, max_count = how["QueueUrl"], how["MaxNumberOfMessages"]
+        assert 1 <= max_count <= 10
+        self.asked.append((url, max_count, how["WaitTimeSeconds"], how["VisibilityTimeout"]))
+        given, self.bodies[url] = self.bodies[url][:max_count], self.bodies[url][max_count:]
         return {"Messages": [{"MessageId": body, "Body": body, "ReceiptHandle": f"r-{body}"} for body in given]}
 
     def change_message_visibility_batch(self, **how: Any) -> dict[str, Any]:
@@ -83,13 +83,13 @@ class TestReceiving:
         assert [item.queue_url for item in taken] == ["bulk", "bulk", "bulk", "rush"]
 
     @pytest.mark.parametrize(("than", "asked"), [(0, []), (1, ["rush"]), (2, ["rush", "standard"])])
-    def test_only_what_is_more_urgent_is_asked_for_with_a_full_hand(self, than: int, asked: list[str]) -> None:
+    def test_only_what_is_more_urgent_is_asked_for_with_enough_in_flight(self, than: int, asked: list[str]) -> None:
         sqs = Sqs()
         assert queues(sqs).take(4, more_urgent_than=than) == []
         assert [url for url, *_ in sqs.asked] == asked
 
     def test_a_message_is_ours_for_two_minutes_and_ten_come_at_once(self) -> None:
-        """Taking does not wait: there is work in hand."""
+        """Taking does not wait: there are jobs to draw."""
         sqs = Sqs(rush=40)
         assert len(queues(sqs).take(32)) == 10
         assert sqs.asked[0] == ("rush", 10, 0, 120)
@@ -135,7 +135,7 @@ class TestKeeping:
         assert pauses == sorted(pauses)
 
 
-class Shelf:
+class MemoryStorage:
     """S3 in memory."""
 
     def __init__(self) -> None:
@@ -159,8 +159,8 @@ class Shelf:
             raise Missing(uri)
         return self.objects[uri]
 
-    def find(self, prefix: str) -> Iterator[Found]:
-        return (Found(uri, "e", 1) for uri in self.objects if uri.startswith(prefix))
+    def find(self, prefix: str) -> Iterator[StoredObject]:
+        return (StoredObject(uri, "e", 1) for uri in self.objects if uri.startswith(prefix))
 
 
 class Reports:
@@ -173,29 +173,30 @@ class Reports:
         self.bodies.append(json.loads(how["MessageBody"]))
 
 
-class Desk:
-    """An intake of the worker `warm-1`, with one order that it has opened."""
+class Scenario:
+    """A receiver of the worker `warm-1`, with one job whose ticket it has opened."""
 
     def __init__(self, folder: Path) -> None:
-        self.shelf, self.sqs, self.reports, self.hand = Shelf(), Sqs(), Reports(), Hand()
+        self.storage, self.sqs, self.reports, self.in_flight = MemoryStorage(), Sqs(), Reports(), InFlightJobs()
         self.failed: list[str] = []
         self.stop = Stop(None, never)
-        self.intake = Intake(
-            Settings(URLS, 0, 4, "warm-1", "1"), cast(Storage, self.shelf), queues(self.sqs), self.hand, self.stop,
+        self.receiver = TicketReceiver(
+            Settings(URLS, 0, 4, "warm-1", "1"), cast(Storage, self.storage), queues(self.sqs), self.in_flight,
+            self.stop,
             folder=folder, kind=Kind((), lambda context: ("", "")), adapters=cast(Any, None), sqs=self.reports,
             failed=self._fail,
         )  # fmt: skip
         self.open(message())
 
-    def _fail(self, order: Order, error: WorkerError) -> None:
+    def _fail(self, job: InFlightJob, error: WorkerError) -> None:
         self.failed.append(error.code)
 
     def open(self, one: Message) -> None:
         """The ticket of job `j`, in a message."""
-        self.shelf.objects[f"{PREFIX}manifest.json"] = manifest().model_dump_json().encode()
+        self.storage.objects[f"{PREFIX}manifest.json"] = manifest().model_dump_json().encode()
         uri = f"{PREFIX}manifest.json"
         one.body = Ticket(job_id="j", run=1, attempt=1, manifest_uri=uri, group="g", pictures=1).model_dump_json()
-        self.intake.open(one)
+        self.receiver.open(one)
 
     def claimed_by(self, owner: str, ago_s: float) -> None:
         self._leave(CLAIM, owner, ago_s)
@@ -205,95 +206,97 @@ class Desk:
 
     def _leave(self, name: str, owner: str, ago_s: float) -> None:
         at = (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat()
-        self.shelf.objects[PREFIX + name] = json.dumps({"batch_job_id": owner, "at": at}).encode()
+        self.storage.objects[PREFIX + name] = json.dumps({"batch_job_id": owner, "at": at}).encode()
 
     @property
-    def order(self) -> Order:
-        found = self.hand.find(PREFIX)
+    def job(self) -> InFlightJob:
+        found = self.in_flight.find(PREFIX)
         assert found is not None
         return found
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def scenario(tmp_path: Path) -> Scenario:
+    return Scenario(tmp_path)
 
 
 @pytest.mark.part("JOB-4")
 class TestAnothersAttempt:
-    def test_it_is_looked_at_again_when_the_owner_would_count_as_lost(self, desk: Desk) -> None:
+    def test_it_is_looked_at_again_when_the_owner_would_count_as_lost(self, scenario: Scenario) -> None:
         """Thirty seconds of silence leave sixty: a second more, and not sooner."""
-        desk.claimed_by("warm-0", 300)
-        desk.beaten_by("warm-0", 30)
-        assert not desk.intake.claim(desk.order)
-        ((url, _, seconds),) = desk.sqs.changed
+        scenario.claimed_by("warm-0", 300)
+        scenario.beaten_by("warm-0", 30)
+        assert not scenario.receiver.claim(scenario.job)
+        ((url, _, seconds),) = scenario.sqs.changed
         assert url == "standard"
         assert LOST_SECONDS - 30 <= seconds <= LOST_SECONDS - 30 + 1
-        assert (desk.sqs.deleted, desk.reports.bodies, desk.hand.all()) == ([], [], [])
+        assert (scenario.sqs.deleted, scenario.reports.bodies, scenario.in_flight.all()) == ([], [], [])
 
     @pytest.mark.parametrize(("silent_s", "lost"), [(LOST_SECONDS - 2, False), (LOST_SECONDS + 1, True)])
-    def test_it_is_lost_after_the_contracts_seconds_of_silence(self, desk: Desk, silent_s: float, lost: bool) -> None:
-        """By the beat, not by the claim; told in our own name."""
-        desk.claimed_by("warm-0", 3000)
-        desk.beaten_by("warm-0", silent_s)
-        assert not desk.intake.claim(desk.order)
-        told = [(report["code"], report["batch_job_id"]) for report in desk.reports.bodies]
-        assert told == ([("worker_lost", "warm-1")] if lost else [])
-        assert desk.sqs.deleted == (["r-standard-0"] if lost else [])
+    def test_it_is_lost_after_the_contracts_seconds_of_silence(
+        self, scenario: Scenario, silent_s: float, lost: bool
+    ) -> None:
+        """By the beat, not by the claim; reported in our own name."""
+        scenario.claimed_by("warm-0", 3000)
+        scenario.beaten_by("warm-0", silent_s)
+        assert not scenario.receiver.claim(scenario.job)
+        reported = [(report["code"], report["batch_job_id"]) for report in scenario.reports.bodies]
+        assert reported == ([("worker_lost", "warm-1")] if lost else [])
+        assert scenario.sqs.deleted == (["r-standard-0"] if lost else [])
 
-    def test_a_finished_one_is_told_in_its_owners_name_however_long_ago(self, desk: Desk) -> None:
-        desk.claimed_by("warm-0", 3000)
-        desk.shelf.objects[PREFIX + RESULT] = b"{}"
-        assert not desk.intake.claim(desk.order)
-        assert [(report["type"], report["batch_job_id"]) for report in desk.reports.bodies] == [("done", "warm-0")]
-        assert desk.sqs.deleted == ["r-standard-0"]
+    def test_a_finished_one_is_reported_in_its_owners_name_however_long_ago(self, scenario: Scenario) -> None:
+        scenario.claimed_by("warm-0", 3000)
+        scenario.storage.objects[PREFIX + RESULT] = b"{}"
+        assert not scenario.receiver.claim(scenario.job)
+        assert [(report["type"], report["batch_job_id"]) for report in scenario.reports.bodies] == [("done", "warm-0")]
+        assert scenario.sqs.deleted == ["r-standard-0"]
 
-    def test_a_canceled_one_is_dropped_without_a_word(self, desk: Desk) -> None:
-        desk.claimed_by("warm-0", 3000)
-        desk.shelf.objects[PREFIX + CANCELED] = b"{}"
-        assert not desk.intake.claim(desk.order)
-        assert (desk.reports.bodies, desk.sqs.deleted) == ([], ["r-standard-0"])
+    def test_a_canceled_one_is_dropped_without_a_report(self, scenario: Scenario) -> None:
+        scenario.claimed_by("warm-0", 3000)
+        scenario.storage.objects[PREFIX + CANCELED] = b"{}"
+        assert not scenario.receiver.claim(scenario.job)
+        assert (scenario.reports.bodies, scenario.sqs.deleted) == ([], ["r-standard-0"])
 
-    def test_a_store_out_of_reach_is_tried_again_in_ten_seconds(self, desk: Desk) -> None:
-        desk.shelf.out_of_reach = True
-        assert not desk.intake.claim(desk.order)
-        assert desk.sqs.changed == [("standard", 1, 10)]
-        assert (desk.hand.all(), desk.failed, desk.stop.event.is_set()) == ([], [], False)
+    def test_a_store_out_of_reach_is_tried_again_in_ten_seconds(self, scenario: Scenario) -> None:
+        scenario.storage.out_of_reach = True
+        assert not scenario.receiver.claim(scenario.job)
+        assert scenario.sqs.changed == [("standard", 1, 10)]
+        assert (scenario.in_flight.all(), scenario.failed, scenario.stop.event.is_set()) == ([], [], False)
 
 
 @pytest.mark.part("JOB-4")
 class TestOwnAttempt:
-    def test_claiming_writes_the_first_beat_before_anything_is_fetched(self, desk: Desk) -> None:
+    def test_claiming_writes_the_first_beat_before_anything_is_fetched(self, scenario: Scenario) -> None:
         """Others hold a claim without a beat against its own age."""
-        assert desk.intake.claim(desk.order)
-        assert json.loads(desk.shelf.objects[PREFIX + BEAT])["batch_job_id"] == "warm-1"
-        assert desk.order.missing == [0]
+        assert scenario.receiver.claim(scenario.job)
+        assert json.loads(scenario.storage.objects[PREFIX + BEAT])["batch_job_id"] == "warm-1"
+        assert scenario.job.missing == [0]
 
-    def test_a_second_message_of_it_is_an_echo(self, desk: Desk) -> None:
+    def test_a_second_message_of_it_is_a_duplicate(self, scenario: Scenario) -> None:
         """The same delivery again gives the newer receipt; another message is deleted, also after the end."""
         again = message()
         again.receipt = "newer"
-        desk.open(again)
-        assert (desk.order.message.receipt, desk.sqs.deleted) == ("newer", [])
-        desk.open(message(number=1))
-        assert desk.sqs.deleted == ["r-standard-1"]
-        desk.hand.drop(desk.order, past=True)
-        desk.open(message(number=2))
-        assert desk.sqs.deleted == ["r-standard-1", "r-standard-2"]
-        assert desk.hand.all() == []
+        scenario.open(again)
+        assert (scenario.job.message.receipt, scenario.sqs.deleted) == ("newer", [])
+        scenario.open(message(number=1))
+        assert scenario.sqs.deleted == ["r-standard-1"]
+        scenario.in_flight.remove(scenario.job, ended=True)
+        scenario.open(message(number=2))
+        assert scenario.sqs.deleted == ["r-standard-1", "r-standard-2"]
+        assert scenario.in_flight.all() == []
 
-    def test_one_that_was_put_back_is_taken_when_it_comes_again(self, desk: Desk) -> None:
-        desk.hand.drop(desk.order)
-        desk.open(message())
-        assert len(desk.hand.all()) == 1
+    def test_one_that_was_put_back_is_taken_when_it_comes_again(self, scenario: Scenario) -> None:
+        scenario.in_flight.remove(scenario.job)
+        scenario.open(message())
+        assert len(scenario.in_flight.all()) == 1
 
-    def test_a_thousand_ends_are_remembered(self, desk: Desk) -> None:
+    def test_a_thousand_ends_are_remembered(self, scenario: Scenario) -> None:
         """More than come within a message's visibility, and no more than a process can hold."""
-        order = desk.order
+        job = scenario.job
         for number in range(1001):
-            order.prefix = f"p{number}"
-            desk.hand.drop(order, past=True)
-        assert [desk.hand.is_past(f"p{number}") for number in (0, 1, 1000)] == [False, True, True]
+            job.prefix = f"p{number}"
+            scenario.in_flight.remove(job, ended=True)
+        assert [scenario.in_flight.recently_ended(f"p{number}") for number in (0, 1, 1000)] == [False, True, True]
 
 
 @pytest.mark.part("JOB-4")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from worker.engines.base import Drawing, OnStep
 from worker.errors import BugError
-from worker.stages.image.load import Told
+from worker.stages.image.load import OnProgress
 from worker.warm.worker import main
 
 _logger = logging.getLogger("toy")
@@ -74,11 +74,11 @@ class ToyModels:
         self.loaded: tuple[str, bool] | None = None
         self._engine = ToyEngine("", memory=0)
 
-    def engine(self, model: str, told: Told, *, reduced: bool) -> ToyEngine:
+    def engine(self, model: str, on_progress: OnProgress, *, reduced: bool) -> ToyEngine:
         if model == "gone":
             raise BugError("model_missing", "There are no weights.")
         if self.loaded != (model, reduced):
-            told(0.5)
+            on_progress(0.5)
             _logger.info("loads", extra={"model": model, "reduced": reduced})
             self.loaded = (model, reduced)
             self._engine = ToyEngine(model, memory=2)

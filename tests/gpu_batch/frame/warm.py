@@ -21,7 +21,7 @@ NAMES = ("rush", "standard", "bulk")
 
 def work(**fields: Any) -> ImageWork:
     """A toy's work order: one small picture of two steps."""
-    order: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "model": "m",
         "prompt": "p",
         "width": 64,
@@ -31,7 +31,7 @@ def work(**fields: Any) -> ImageWork:
         "seed": 7,
         "count": 1,
     }
-    return ImageWork.model_validate(order | fields)
+    return ImageWork.model_validate(defaults | fields)
 
 
 @dataclass
@@ -135,17 +135,17 @@ def ticket(job: Job, uri: str) -> Ticket:
     )
 
 
-def leave(job: Job, name: str, content: dict[str, Any]) -> None:
+def put(job: Job, name: str, content: dict[str, Any]) -> None:
     """Leave an object under the job's prefix, as another party would."""
     job.region.put(key(job, name), json.dumps(content).encode())
 
 
 def claimed_by(job: Job, batch_job_id: str, ago_s: float = 0.0) -> None:
     """Leave another worker's claim, `ago_s` old."""
-    leave(job, CLAIM, {"batch_job_id": batch_job_id, "batch_attempt": "1", "entry": "e", "at": past(ago_s)})
+    put(job, CLAIM, {"batch_job_id": batch_job_id, "batch_attempt": "1", "entry": "e", "at": ago(ago_s)})
 
 
-def past(ago_s: float) -> str:
+def ago(ago_s: float) -> str:
     """A time of day as workers write it."""
     return (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat()
 
@@ -156,5 +156,7 @@ def batches(worker: Worker) -> list[list[int]]:
 
 
 def kept(job: Job) -> int:
-    """How many pictures lie among the attempt's checkpoints."""
-    return sum(name.startswith("checkpoints/picture") for name in job.names())
+    """How many pictures a later entry would restore: those that the state names, not all that are uploaded."""
+    if "checkpoints/state.json" not in job.names():
+        return 0
+    return sum(name.startswith("picture") for name in json.loads(job.read("checkpoints/state.json"))["files"])

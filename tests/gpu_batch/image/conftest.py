@@ -1,4 +1,4 @@
-"""The stand-in model, built once, and the emulator of the frame's tests."""
+"""The untrained model, built once, and the emulator of the frame's tests."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.gpu_batch.frame.conftest import region
 from worker.engines.base import ImageEngine, choose, load_image_engine, model_family
-from worker.engines.image.standin import build
+from worker.engines.image.untrained import build
 
 __all__ = ["region"]
 
@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models with the stand-in in it."""
+    """A folder of models with the untrained model in it."""
     folder = tmp_path_factory.mktemp("weights")
     build(folder)
     return folder
@@ -25,6 +25,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(weights: Path) -> ImageEngine:
-    """The engine with the stand-in loaded."""
+    """The engine with the untrained model loaded."""
     folder = weights / "flux-schnell"
     return load_image_engine(choose("text-to-image", model_family(folder)), folder, "cpu", reduced=False)

@@ -12,7 +12,7 @@ from tests.gpu_batch.image.test_engine import CHAIR, nothing, one
 from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.gpu_batch.image.tiny_z_image import build_z_image
 from worker.engines.base import choose, load_image_engine, model_family
-from worker.engines.image.standin import build
+from worker.engines.image.untrained import build
 
 PROMPTS = ("a red chair", "two blue tables, seen from far away", "", "a red chair")
 SEEDS = (1, 2, 3, 4)
@@ -24,7 +24,7 @@ def open_model(folder: Path) -> Any:
 
 
 def make_flux(folder: Path) -> Path:
-    """The stand-in."""
+    """The untrained FLUX.1."""
     return build(folder)
 
 
@@ -71,15 +71,15 @@ class TestFamilies:
         import torch
 
         drawing = replace(CHAIR, guidance=guidance, negative_prompt=negative, steps=3)
-        wishes: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         family = type(model.pipeline).__name__
         if family == "FluxPipeline" and negative:
-            wishes = {"negative_prompt": negative, "true_cfg_scale": 4.0}
+            options = {"negative_prompt": negative, "true_cfg_scale": 4.0}
         if family == "ZImagePipeline" and guidance:
-            wishes = {"negative_prompt": negative}
+            options = {"negative_prompt": negative}
         if family == "Flux2KleinPipeline" and guidance and not model.pipeline.config.is_distilled:
             embeds, _ = model.pipeline.encode_prompt(negative)
-            wishes = {"negative_prompt_embeds": embeds}
+            options = {"negative_prompt_embeds": embeds}
         model.pipeline.set_progress_bar_config(disable=True)
         stock = model.pipeline(
             prompt=drawing.prompt,
@@ -88,13 +88,13 @@ class TestFamilies:
             num_inference_steps=drawing.steps,
             guidance_scale=guidance,
             generator=torch.Generator("cpu").manual_seed(5),
-            **wishes,
+            **options,
         ).images[0]
         assert apart(one(model, drawing, 5), stock) <= 1
-        assert bool(model.ignored(drawing)) == bool(negative and not wishes)
+        assert bool(model.ignored(drawing)) == bool(negative and not options)
 
-    def test_in_company_a_picture_is_the_same_to_a_grey_level(self, model: Any) -> None:
-        """Prompts of several lengths, one twice: whoever sits beside it, and the same bytes for the same company."""
+    def test_in_a_batch_a_picture_is_the_same_to_a_grey_level(self, model: Any) -> None:
+        """Prompts of several lengths, one twice: whoever sits beside it, and the same bytes for the same batch."""
         drawings = [replace(CHAIR, prompt=prompt) for prompt in PROMPTS]
         together = model.draw(drawings, SEEDS, nothing)
         for drawing, seed, picture in zip(drawings, SEEDS, together, strict=True):

@@ -1,4 +1,4 @@
-"""The image engine in this process: pictures, seeds, wishes, models that are no models."""
+"""The image engine in this process: pictures, seeds, settings, models that are no models."""
 
 import hashlib
 import subprocess
@@ -13,14 +13,14 @@ import pytest
 from tests.gpu_batch.image.tiny_klein import build_klein
 from tests.support.aws import ROOT
 from worker.engines.base import Drawing, ImageEngine, OnStep, choose, load_image_engine, model_family
-from worker.engines.image.standin import build
+from worker.engines.image.untrained import build
 from worker.errors import BugError, Interrupted
 
 CHAIR = Drawing("a red chair", negative_prompt="", width=64, height=48, steps=2, guidance=0.0)
 
 
 def nothing(done: int, steps: int) -> tuple[()]:
-    """No wish to know about steps."""
+    """Steps are not reported."""
     del done, steps
     return ()
 
@@ -52,7 +52,7 @@ class TestDrawing:
         assert np.asarray(picture).std() > 5
 
     def test_prompt_steps_and_negative_prompt_change_the_picture(self, engine: ImageEngine) -> None:
-        """Each wish reaches the model."""
+        """Each setting reaches the model."""
         drawings = (
             CHAIR,
             replace(CHAIR, prompt="a blue chair"),
@@ -62,15 +62,15 @@ class TestDrawing:
         assert len({draw(engine, drawing) for drawing in drawings}) == 4
         assert engine.ignored(drawings[3]) == ()
 
-    def test_each_step_is_told_and_may_stop(self, engine: ImageEngine) -> None:
+    def test_each_step_is_reported_and_may_stop(self, engine: ImageEngine) -> None:
         """Progress per step; an exception from it ends the drawing at once."""
         steps: list[tuple[int, int]] = []
 
-        def tell(done: int, of: int) -> tuple[()]:
+        def on_step(done: int, of: int) -> tuple[()]:
             steps.append((done, of))
             return ()
 
-        one(engine, replace(CHAIR, steps=4), on_step=tell)
+        one(engine, replace(CHAIR, steps=4), on_step=on_step)
         assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
         def stop(done: int, of: int) -> tuple[()]:
@@ -135,11 +135,11 @@ class TestModels:
 
 
 @pytest.mark.part("JOB-7")
-class TestStandin:
+class TestUntrained:
     def test_it_has_the_same_bytes_in_another_process_and_is_small(self, weights: Path, tmp_path: Path) -> None:
         """Two machines build the same model, so the same seed gives the same noise."""
         building = (
-            "import pathlib, sys; from worker.engines.image.standin import build; build(pathlib.Path(sys.argv[1]))"
+            "import pathlib, sys; from worker.engines.image.untrained import build; build(pathlib.Path(sys.argv[1]))"
         )
         subprocess.run(
             [sys.executable, "-c", building, str(tmp_path)],
@@ -158,8 +158,8 @@ class TestStandin:
         build(weights)
         assert index.stat().st_mtime_ns == before
 
-    def test_a_real_model_is_never_replaced_an_older_standin_is(self, tmp_path: Path) -> None:
-        """Only a folder that says it is a stand-in is ours to overwrite."""
+    def test_a_real_model_is_never_replaced_an_older_untrained_one_is(self, tmp_path: Path) -> None:
+        """Only a folder that says it is untrained is ours to overwrite."""
         target = tmp_path / "flux-schnell"
         target.mkdir()
         (target / "model_index.json").write_text("real")

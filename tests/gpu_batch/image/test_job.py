@@ -18,7 +18,7 @@ WORKER = "worker"
 
 def work(**fields: Any) -> ImageWork:
     """An order for three pictures."""
-    order: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "model": "flux-schnell",
         "prompt": "a secret prompt about a red chair",
         "negative_prompt": "",
@@ -29,12 +29,12 @@ def work(**fields: Any) -> ImageWork:
         "seed": 41,
         "count": 3,
     }
-    return ImageWork.model_validate(order | fields)
+    return ImageWork.model_validate(defaults | fields)
 
 
 @pytest.fixture(scope="module")
 def stored(region: Region, weights: Path) -> str:
-    """The stand-in as an operator would store it: an s3:// prefix."""
+    """The untrained model as an operator would store it: an s3:// prefix."""
     for path in (weights / "flux-schnell").rglob("*"):
         if path.is_file():
             region.put(f"weights/{path.relative_to(weights)}", path.read_bytes())
@@ -45,7 +45,7 @@ def stored(region: Region, weights: Path) -> str:
 def whole(region: Region, weights: Path) -> Job:
     """An undisturbed job, finished, with weights from a folder."""
     job = region.job(work())
-    assert job.run(module=WORKER, WEIGHTS_URI=str(weights)).code == 0, job.listen()
+    assert job.run(module=WORKER, WEIGHTS_URI=str(weights)).code == 0, job.receive_reports()
     return job
 
 
@@ -81,7 +81,7 @@ class TestResult:
         assert np.asarray(sheet).std() > 5
 
     def test_the_result_says_that_it_is_noise_and_who_drew_it(self, whole: Job) -> None:
-        """Engine, model, the stand-in's note, and a time for each stage."""
+        """Engine, model, the untrained model's note, and a time for each stage."""
         result = whole.result
         assert (result.engine, result.model) == ("diffusers:flux", "flux-schnell")
         assert len(result.notes) == 1
@@ -114,7 +114,7 @@ class TestInterrupted:
         assert worker.terminate() == 75
         assert isinstance(job.last, Failed)
         assert job.last.code == "interrupted"
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2, **how).code == 0
         assert job.files() == whole.files()
         assert job.result.usage.interruptions == 1
@@ -126,7 +126,7 @@ class TestInterrupted:
         worker = job.start(module=WORKER, WEIGHTS_URI=str(weights))
         job.wait_for_stage(stage)
         worker.kill()
-        job.forget()
+        job.clear_reports()
         assert job.run(batch_attempt=2, module=WORKER, WEIGHTS_URI=str(weights)).code == 0
         assert job.files() == whole.files()
 

@@ -10,7 +10,7 @@ from worker.weights import model_folder
 
 
 def ignored(share: float) -> None:
-    """No wish to know."""
+    """Progress is not reported."""
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ class TestFolder:
             model_folder(model, ignored)
 
     def test_without_weights_uri_it_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A broken installation is told apart from a missing model."""
+        """A broken installation is distinguished from a missing model."""
         monkeypatch.delenv("WEIGHTS_URI", raising=False)
         with pytest.raises(BugError) as caught:
             model_folder("m", ignored)

@@ -21,8 +21,8 @@ from worker.engines.image.adapters.compiled import add_slots
 from worker.engines.image.batches import Batches
 from worker.engines.image.flux import Flux
 from worker.engines.image.flux2 import Flux2
-from worker.engines.image.levers import Levers
-from worker.engines.image.loading import load_pipeline
+from worker.engines.image.loader import load_pipeline
+from worker.engines.image.optimizations import Optimizations
 from worker.engines.lora import base_model
 from worker.errors import InputError
 
@@ -118,7 +118,7 @@ class TestUse:
         """Other layers, the same rules: with it another picture, afterwards the base exactly; slots draw the same."""
         build_klein(tmp_path / "klein")
         path = made.make(tmp_path / "klein", tmp_path / "any.safetensors", seed=1)
-        pipeline = load_pipeline(tmp_path / "klein", "cpu", Levers(), reduced=False)
+        pipeline = load_pipeline(tmp_path / "klein", "cpu", Optimizations(), reduced=False)
         if slots:
             add_slots(pipeline)
         engine = Batches(Flux2(pipeline), ())
@@ -126,8 +126,8 @@ class TestUse:
         before, between, after = (one(engine, drawing) for drawing in (CHAIR, with_it, CHAIR))
         assert before.tobytes() == after.tobytes()
         assert apart(before, between) > 1
-        loose = Batches(Flux2(load_pipeline(tmp_path / "klein", "cpu", Levers(), reduced=False)), ())
-        assert apart(one(loose, with_it), between) <= 1
+        uncompiled = Batches(Flux2(load_pipeline(tmp_path / "klein", "cpu", Optimizations(), reduced=False)), ())
+        assert apart(one(uncompiled, with_it), between) <= 1
 
 
 class TestCompiled:
@@ -161,7 +161,9 @@ class TestCompiled:
         eager = partialmethod(compiled, backend="eager")
         monkeypatch.setattr(FluxTransformer2DModel, "compile_repeated_blocks", eager)
         path = made.make(weights / "flux-schnell", tmp_path / "any.safetensors", seed=1)
-        engine = Batches(Flux(load_pipeline(weights / "flux-schnell", "cpu", Levers(compile=True), reduced=False)), ())
+        engine = Batches(
+            Flux(load_pipeline(weights / "flux-schnell", "cpu", Optimizations(compile=True), reduced=False)), ()
+        )
 
         def draw_all(content: str) -> None:
             for number in range(MAX_BLENDED + 1):

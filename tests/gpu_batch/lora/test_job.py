@@ -23,7 +23,7 @@ def work(region: Region, count: int = 6, broken: tuple[int, ...] = (), **fields:
         body = b"\xff\xd8\xff not a photo" if index in broken else things.jpeg(index)
         uri = region.put(f"photos/{index}{'x' if index in broken else ''}.jpg", body)
         photos.append(Photo(uri=uri, name=f"IMG_{index}.jpg", width=128, height=128))
-    order: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "model": "flux-schnell",
         "photos": tuple(photos),
         "captions": ("on a table", *[""] * (count - 1)),
@@ -37,15 +37,15 @@ def work(region: Region, count: int = 6, broken: tuple[int, ...] = (), **fields:
         "sample_steps": 2,
         "guidance": 0.0,
     }
-    return LoraWork.model_validate(order | fields)
+    return LoraWork.model_validate(defaults | fields)
 
 
 class TestResult:
     def test_an_adapter_a_grid_and_what_was_learnt(self, region: Region, weights: Path) -> None:
         """One broken photo is left out and named; the others are captioned and trained on."""
         job = region.job(work(region, 7, broken=(3,)))
-        assert job.run(module="worker", WEIGHTS_URI=str(weights)).code == 0, job.listen()
-        assert isinstance(job.listen()[-1], Done)
+        assert job.run(module="worker", WEIGHTS_URI=str(weights)).code == 0, job.receive_reports()
+        assert isinstance(job.receive_reports()[-1], Done)
         result, files = job.result, job.files()
         assert [(file.name, file.role) for file in result.files] == [
             ("adapter.safetensors", "adapter"),
@@ -64,7 +64,7 @@ class TestResult:
     def test_too_few_usable_photos_fail_at_once(self, region: Region, weights: Path) -> None:
         job = region.job(work(region, 5, broken=(1,)))
         assert job.run(module="worker", WEIGHTS_URI=str(weights)).code == 65
-        failed = job.listen()[-1]
+        failed = job.receive_reports()[-1]
         assert isinstance(failed, Failed)
         assert (failed.code, failed.category) == ("too_few_photos", "input")
         assert "IMG_1.jpg" in failed.message
@@ -73,7 +73,7 @@ class TestResult:
         """The adapter is given all the same."""
         job = region.job(work(region, learning_rate=1e-9, steps=2))
         assert job.run(module="worker", WEIGHTS_URI=str(weights)).code == 65
-        failed = job.listen()[-1]
+        failed = job.receive_reports()[-1]
         assert isinstance(failed, Failed)
         assert (failed.code, failed.category) == ("nothing_learnt", "insufficient_quality")
         assert failed.result_uri

@@ -64,12 +64,12 @@ def pixels(job: Job) -> bytes:
 
 
 def draw_all(
-    fleet: Fleet, models: Path, sets: dict[str, tuple[AdapterRef, ...]], patience_s: float = 0.0, **environment: str
+    fleet: Fleet, models: Path, sets: dict[str, tuple[AdapterRef, ...]], timeout_s: float = 0.0, **environment: str
 ) -> dict[str, bytes]:
     """The pixels that one worker draws with each set, one after the other: equal bytes may be asked for."""
     jobs = {name: fleet.submit(model="flux-schnell", adapters=adapters) for name, adapters in sets.items()}
     worker = fleet.start(module="worker.warm", WEIGHTS_URI=str(models), MICRO_BATCH="1", **environment)
-    assert worker.wait(patience_s) == 0, worker.output
+    assert worker.wait(timeout_s) == 0, worker.output
     drawn = {name: pixels(job) for name, job in jobs.items()}
     assert jobs["base at last"].last.at > jobs["vase"].last.at
     fetched = [line["lora"] for line in worker.log if line["message"] == "adapter"]
@@ -125,7 +125,7 @@ class TestPictures:
         adapter = made.store(region, vase)
         jobs = [region.job(work(model="flux-schnell", adapters=adapters)) for adapters in ((), (adapter,))]
         for job in jobs:
-            assert job.run(module="worker", WEIGHTS_URI=str(models)).code == 0, job.listen()
+            assert job.run(module="worker", WEIGHTS_URI=str(models)).code == 0, job.receive_reports()
         base, with_it = map(pixels, jobs)
         assert base != with_it
         gone = region.job(work(model="flux-schnell", adapters=(adapter.model_copy(update={"uri": "s3://none/gone"}),)))
@@ -158,15 +158,15 @@ class TestRefused:
         at_last = fleet.submit(model="z-image", adapters=(at(fits, 0.0),))
         worker = fleet.run(module="worker.warm", WEIGHTS_URI=str(models))
         assert worker.code == 0, worker.output
-        told = {name: refused(job) for name, job in wrong.items()}
-        assert {name: ending[:2] for name, ending in told.items()} == {
+        reported = {name: refused(job) for name, job in wrong.items()}
+        assert {name: ending[:2] for name, ending in reported.items()} == {
             "family": ("input", "lora_does_not_fit"),
             "depth": ("input", "lora_does_not_fit"),
             "text": ("input", "lora_unreadable"),
             "model": ("input", "lora_not_supported"),
         }
-        assert "was trained for a flux2 model of width 32" in told["family"][2]
-        assert "transformer_blocks.7.attn" in told["depth"][2]
+        assert "was trained for a flux2 model of width 32" in reported["family"][2]
+        assert "transformer_blocks.7.attn" in reported["depth"][2]
         assert refused(twice)[:2] == ("input", "lora_twice")
         assert pixels(before) != pixels(after)
         assert isinstance(at_last.last, Done)

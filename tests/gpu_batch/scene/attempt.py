@@ -41,7 +41,7 @@ class Entry:
         self.reduced = False
         self.results: dict[str, tuple[Path, Role, str]] = {}
         self.notes: list[str] = []
-        self.told: list[tuple[str, float]] = []
+        self.progress_reports: list[tuple[str, float]] = []
         self.ran: list[str] = []
         self._stage = ""
 
@@ -51,7 +51,7 @@ class Entry:
         return self.manifest.work
 
     def progress(self, fraction: float, message: str = "") -> None:
-        self.told.append((self._stage, fraction))
+        self.progress_reports.append((self._stage, fraction))
 
     def checkpoint(self, name: str, path: Path) -> None:
         target = self._kept / name

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from snapforge.contracts.manifest import Photo, SceneWork
-from worker.engines.scene import intake, normalise, photos
+from worker.engines.scene import normalise, photo_checks, photos
 from worker.engines.scene.colmap import pycolmap
-from worker.engines.scene.masks import first
+from worker.engines.scene.masks import initial
 from worker.engines.scene.masks.store import Masks
 from worker.inputs import fetch
 
@@ -60,9 +60,9 @@ def main(folder: Path, count: int, width: int, height: int, reach: str) -> None:
     if reach == "views":
         fetch(Disk(), SceneWork(photos=tuple(given), preset="standard"), folder)  # type: ignore[arg-type]
         files = photos.find(folder / "photos", count)
-    seen = intake.inspect(given, files)
+    seen = photo_checks.inspect(given, files)
     masks = Masks(folder / "masks", [files[index] for index in seen.usable])
-    kind = first.make([files[index] for index in seen.usable], masks, None, lambda _: None).kind
+    kind = initial.make([files[index] for index in seen.usable], masks, None, lambda _: None).kind
     if reach == "views":
         features(folder, files[:4])
         normalise.build(

@@ -11,7 +11,7 @@ import trimesh
 from pxr import Usd, UsdValidation
 from scipy.spatial import cKDTree
 
-from tests.gpu_batch.scene.test_glb import ROOM, parts
+from tests.gpu_batch.scene.test_glb import BUDGET_BYTES, parts
 from worker.engines.scene import delivered, gltf, usd
 from worker.engines.scene.texture import Textured
 
@@ -34,23 +34,23 @@ def ball() -> delivered.Delivered:
     points = np.asarray(sphere.vertices, np.float32)
     uv = np.column_stack([np.arctan2(points[:, 1], points[:, 0]) / 7 + 0.5, points[:, 2] / 2 + 0.5]).astype(np.float32)
     model = Textured(points, np.asarray(sphere.faces, np.int32), uv, np.full((16, 16, 3), 90, np.uint8))
-    return delivered.prepare(model, 90, ROOM, True, longest_side_m=2.0)
+    return delivered.prepare(model, 90, BUDGET_BYTES, True, longest_side_m=2.0)
 
 
 class TestSize:
     def test_the_longest_side_is_the_one_that_was_ordered_however_the_object_lay(self) -> None:
         for lean in (0.0, 30.0, -50.0):
-            model = delivered.prepare(plank(lean), 90, ROOM, True, longest_side_m=1.6)
+            model = delivered.prepare(plank(lean), 90, BUDGET_BYTES, True, longest_side_m=1.6)
             assert sorted(model.size_m) == pytest.approx([0.4, 0.8, 1.6], abs=1e-4)
             assert model.size_m[1] == pytest.approx(0.4, abs=1e-4)
             assert model.points[:, 1].min() == pytest.approx(0, abs=1e-6)
 
     def test_without_a_size_it_is_thirty_centimetres(self) -> None:
-        assert max(delivered.prepare(plank(), 90, ROOM, True).size_m) == pytest.approx(0.3)
+        assert max(delivered.prepare(plank(), 90, BUDGET_BYTES, True).size_m) == pytest.approx(0.3)
 
     def test_a_millimetre_and_a_hundred_metres_keep_their_normals(self) -> None:
-        small = delivered.prepare(plank(), 90, ROOM, True, longest_side_m=0.001)
-        large = delivered.prepare(plank(), 90, ROOM, True, longest_side_m=100)
+        small = delivered.prepare(plank(), 90, BUDGET_BYTES, True, longest_side_m=0.001)
+        large = delivered.prepare(plank(), 90, BUDGET_BYTES, True, longest_side_m=100)
         assert np.allclose(small.normals, large.normals, atol=1e-4)
         assert np.allclose(np.linalg.norm(small.normals, axis=1), 1, atol=1e-5)
 
@@ -59,22 +59,22 @@ class TestSize:
         """The corner of the plank that lies towards the first photo ends at positive z, as glTF's front does."""
         model = plank(lean=12)
         towards = np.array([np.cos(np.radians(facing)), np.sin(np.radians(facing)), 0.0])
-        told = delivered.prepare(model, 90, ROOM, True, facing=facing)
+        turned = delivered.prepare(model, 90, BUDGET_BYTES, True, facing=facing)
         nearest = int(np.argmax(model.vertices @ towards))
-        assert told.points[nearest, 2] > 0.9 * told.points[:, 2].max()
+        assert turned.points[nearest, 2] > 0.9 * turned.points[:, 2].max()
 
 
 class TestBudget:
     def test_a_texture_that_is_too_large_loses_quality_and_not_size(self) -> None:
         model = plank(texture_px=256)
-        rich = delivered.prepare(model, 95, ROOM, True)
+        rich = delivered.prepare(model, 95, BUDGET_BYTES, True)
         tight = delivered.prepare(model, 95, int(len(rich.jpeg) * 0.7), True)
         assert len(tight.jpeg) < 0.7 * len(rich.jpeg)
         assert tight.texture_px == 256
 
     def test_the_glb_stays_within_its_budget(self, tmp_path: Path) -> None:
         model = plank(texture_px=256)
-        budget = int(len(delivered.prepare(model, 95, ROOM, True).jpeg) * 0.7)
+        budget = int(len(delivered.prepare(model, 95, BUDGET_BYTES, True).jpeg) * 0.7)
         gltf.write(tmp_path / "m.glb", delivered.prepare(model, 95, budget, True))
         assert (tmp_path / "m.glb").stat().st_size <= budget
 

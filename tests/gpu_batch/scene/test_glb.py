@@ -12,7 +12,7 @@ from worker.engines.scene import delivered, gltf
 from worker.engines.scene.texture import Textured
 
 pytestmark = pytest.mark.part("JOB-10")
-ROOM = 1_000_000
+BUDGET_BYTES = 1_000_000
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def model() -> delivered.Delivered:
     corners = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0.5]], np.float32)
     faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
     uv = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0.5]], np.float32)
-    return delivered.prepare(Textured(corners, faces, uv, np.full((8, 8, 3), (200, 90, 20), np.uint8)), 90, ROOM, True)
+    return delivered.prepare(
+        Textured(corners, faces, uv, np.full((8, 8, 3), (200, 90, 20), np.uint8)), 90, BUDGET_BYTES, True
+    )
 
 
 def parts(path: Path) -> tuple[dict[str, Any], bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.local.demo.render.studio import cameras, picture
 from worker.engines.scene import photos
-from worker.engines.scene.masks import first, plain
+from worker.engines.scene.masks import initial, plain_background
 from worker.engines.scene.masks.store import Masks
 
 pytestmark = pytest.mark.part("JOB-10")
@@ -32,14 +32,16 @@ def shots() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(opaque(picture(c, "plain", 0)), picture(c, "alpha", 0)[..., 3]) for c in chosen]
 
 
-def made(folder: Path, images: list[np.ndarray], ticks: Callable[[float], None] = lambda _: None) -> first.First:
+def made(
+    folder: Path, images: list[np.ndarray], ticks: Callable[[float], None] = lambda _: None
+) -> initial.InitialMasks:
     """What the set of photos (H, W, 4) gets; the masks lie in `folder/masks`."""
     (folder / "photos").mkdir()
     paths = []
     for index, image in enumerate(images):
         paths.append(folder / "photos" / f"{index:03d}.png")
         photos.write(paths[-1], image)
-    return first.make(paths, Masks(folder / "masks", paths), None, ticks)
+    return initial.make(paths, Masks(folder / "masks", paths), None, ticks)
 
 
 def cutout() -> np.ndarray:
@@ -50,7 +52,7 @@ def cutout() -> np.ndarray:
 
 class TestChoice:
     def test_photos_with_alpha_use_it(self, tmp_path: Path) -> None:
-        assert made(tmp_path, [cutout()] * 9) == first.First("alpha", ())
+        assert made(tmp_path, [cutout()] * 9) == initial.InitialMasks("alpha", ())
         assert (photos.read(tmp_path / "masks" / "008.png")[..., 0] == cutout()[..., 3]).all()
 
     def test_plain_borders_are_cut(self, shots: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
@@ -63,9 +65,9 @@ class TestChoice:
 
     def test_in_a_mixed_set_alpha_is_used_where_it_is_and_the_customer_is_told(self, tmp_path: Path) -> None:
         noise = opaque(np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8))
-        told = made(tmp_path, [cutout()] * 5 + [noise] * 4)
-        assert told.kind == "none"
-        assert told.notes[0].startswith("5 of 9 photos have a transparent background")
+        progress = made(tmp_path, [cutout()] * 5 + [noise] * 4)
+        assert progress.kind == "none"
+        assert progress.notes[0].startswith("5 of 9 photos have a transparent background")
         assert sorted(path.stem for path in (tmp_path / "masks").iterdir()) == [f"{index:03d}" for index in range(5)]
 
     def test_cuts_that_fail_too_often_are_not_believed(
@@ -76,24 +78,24 @@ class TestChoice:
         assert list((tmp_path / "masks").iterdir()) == []
 
     def test_progress_rises_to_its_end(self, tmp_path: Path) -> None:
-        told: list[float] = []
-        made(tmp_path, [cutout()] * 3, told.append)
-        assert told == sorted(told)
-        assert 0 < told[0] <= told[-1] <= 1
+        progress: list[float] = []
+        made(tmp_path, [cutout()] * 3, progress.append)
+        assert progress == sorted(progress)
+        assert 0 < progress[0] <= progress[-1] <= 1
 
 
 class TestCut:
     def test_outline_agrees_with_the_truth(self, shots: list[tuple[np.ndarray, np.ndarray]]) -> None:
         for photo, alpha in shots:
-            assert agreement(plain.cut(photo), alpha > 127) > 0.96
+            assert agreement(plain_background.cut(photo), alpha > 127) > 0.96
 
     def test_an_empty_sheet_has_no_object(self) -> None:
-        assert plain.cut(opaque(np.full((120, 160, 3), 200, np.uint8))) is None
+        assert plain_background.cut(opaque(np.full((120, 160, 3), 200, np.uint8))) is None
 
     def test_an_object_that_touches_the_border_is_still_found(self) -> None:
         rgb = np.full((120, 160, 3), 220, np.uint8)
         cv2.circle(rgb, (80, 115), 30, (180, 40, 30), -1)
-        found = plain.cut(opaque(rgb))
+        found = plain_background.cut(opaque(rgb))
         assert found is not None
         assert found[110, 80] == 255
         assert found[20, 20] == 0
@@ -103,7 +105,7 @@ class TestCut:
         level = 230 - 60 * ((x / 320 - 0.5) ** 2 + (y / 240 - 0.5) ** 2)
         rgb = np.repeat(level[..., None], 3, 2).astype(np.uint8)
         cv2.rectangle(rgb, (120, 80), (200, 180), (40, 90, 160), -1)
-        found = plain.cut(opaque(rgb))
+        found = plain_background.cut(opaque(rgb))
         assert found is not None
         assert abs((found > 0).sum() / (81 * 101) - 1) < 0.03
 

@@ -39,17 +39,17 @@ class TestFromTheSparseCloud:
         self, busy: tuple[Path, Capture, np.ndarray], tmp_path: Path
     ) -> None:
         folder, capture, truth = busy
-        told: list[float] = []
-        found = outline(copied(folder, tmp_path), capture, told.append)
+        progress: list[float] = []
+        found = outline(copied(folder, tmp_path), capture, progress.append)
         assert found is not None
         assert found.capture.masks == "geometry"
         assert found.changed == 12
         agreed = [overlap(mask, true) for mask, true in zip(masks_in(tmp_path, capture), truth, strict=True)]
         assert np.median(agreed) > 0.94
         assert min(agreed) > 0.85
-        assert told == sorted(told)
+        assert progress == sorted(progress)
 
-    def test_the_frame_is_fitted_to_the_object_and_strangers_are_dropped(
+    def test_the_frame_is_fitted_to_the_object_and_points_of_other_things_are_dropped(
         self, busy: tuple[Path, Capture, np.ndarray], tmp_path: Path
     ) -> None:
         folder, capture, _ = busy
@@ -124,7 +124,7 @@ class TestWrongCameras:
         shot = (*capture.views[:5], replace(capture.views[5], pose=moved), *capture.views[6:])
         found = outline(tmp_path, replace(capture, masks="grabcut", views=shot), lambda _: None)
         assert found is not None
-        assert found.astray == ("5.jpg",)
+        assert found.misplaced == ("5.jpg",)
         left = views.load(tmp_path)
         assert [view.name for view in left.views] == [f"{n}.jpg" for n in range(12) if n != 5]
         assert left.tracks[:, 0].max() == 10

@@ -119,8 +119,8 @@ class TestInterruption:
             assert third.results[name][0].read_bytes() == run.second.results[name][0].read_bytes()
 
     def test_progress_never_falls_within_a_stage(self, run: Run) -> None:
-        for stage in {name for name, _ in run.second.told}:
-            shares = [share for name, share in run.second.told if name == stage]
+        for stage in {name for name, _ in run.second.progress_reports}:
+            shares = [share for name, share in run.second.progress_reports if name == stage]
             assert shares == sorted(shares)
             assert shares[0] >= 0
             assert shares[-1] <= 1

@@ -45,14 +45,14 @@ class TestPairs:
         for a, b in ((0, 1), (1, 7), (1, 8)):
             inliers[a, b] = inliers[b, a] = 50
         tried = inliers.astype(bool)
-        assert pairs.pairs_of({0}, inliers, tried, most=99) == [(0, other) for other in range(2, 9)]
-        assert pairs.pairs_of({0}, inliers, tried, most=2) == [(0, 7), (0, 8)]
+        assert pairs.pairs_of({0}, inliers, tried, max_count=99) == [(0, other) for other in range(2, 9)]
+        assert pairs.pairs_of({0}, inliers, tried, max_count=2) == [(0, 7), (0, 8)]
 
     def test_the_strongest_links_of_the_photos_left_out(self) -> None:
         inliers = np.zeros((6, 6), np.int64)
         for a, b, matches in ((0, 2, 20), (0, 3, 40), (0, 4, 30), (0, 1, 90), (1, 5, 16)):
             inliers[a, b] = inliers[b, a] = matches
-        assert pairs.strongest({0, 1}, {2, 3, 4, 5}, inliers, most=2) == [(0, 3), (0, 4), (1, 5)]
+        assert pairs.strongest({0, 1}, {2, 3, 4, 5}, inliers, max_count=2) == [(0, 3), (0, 4), (1, 5)]
 
 
 class TestMatching:
@@ -65,10 +65,10 @@ class TestMatching:
         matching.match(task, [(0, 1), (1, 2)], False, lambda share: None)
         plain = matching.graph(task)
         matching.match_again(task, [(0, 1)], lambda share: None)
-        again = matching.graph(task)
-        assert again.inliers[0, 1] > 1.15 * plain.inliers[0, 1] > 0
-        assert again.inliers[1, 2] == plain.inliers[1, 2]
-        assert (again.tried == plain.tried).all()
+        recomputed = matching.graph(task)
+        assert recomputed.inliers[0, 1] > 1.15 * plain.inliers[0, 1] > 0
+        assert recomputed.inliers[1, 2] == plain.inliers[1, 2]
+        assert (recomputed.tried == plain.tried).all()
 
 
 def entry(tmp_path: Path, photos: list[Path]) -> Entry:

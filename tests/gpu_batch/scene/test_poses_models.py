@@ -13,9 +13,9 @@ from snapforge.contracts.results import PoseRung
 from worker.engines.scene import presets
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.poses import Model, Task, degrees_round, features, keyframes, mapping, matching, refusals
-from worker.engines.scene.poses.calibrating import calibrate
-from worker.engines.scene.poses.journal import Journal
-from worker.engines.scene.poses.judging import judge
+from worker.engines.scene.poses.calibration import calibrate
+from worker.engines.scene.poses.judgement import judge
+from worker.engines.scene.poses.progress_store import ProgressStore
 from worker.errors import InputError
 
 pytestmark = pytest.mark.part("JOB-10")
@@ -174,10 +174,10 @@ class TestJournal:
     def test_a_plan_is_made_once_and_a_rung_climbed_once(self, tmp_path: Path) -> None:
         task, truth = made(tmp_path)
         rung = PoseRung(name="one", registered=COUNT, reprojection_error_px=0.1, seconds=1.0)
-        first = Journal(task.work)
+        first = ProgressStore(task.work)
         assert first.plan("pairs", lambda: [[0, 1]]) == [[0, 1]]
         first.add(rung, [Model(truth, "truth")])
-        again = Journal(task.work)
+        again = ProgressStore(task.work)
         assert again.plan("pairs", lambda: [[7, 8]]) == [[0, 1]]
         assert again.climbed("one")
         assert again.rungs == (rung,)
@@ -185,13 +185,13 @@ class TestJournal:
 
     def test_features_that_gave_no_larger_model_are_taken_back(self, tmp_path: Path) -> None:
         task, truth = made(tmp_path)
-        journal = Journal(task.work)
-        journal.add(PoseRung(name="one", registered=COUNT, reprojection_error_px=0.1, seconds=1.0), [Model(truth, "t")])
-        journal.branch()
+        store = ProgressStore(task.work)
+        store.add(PoseRung(name="one", registered=COUNT, reprojection_error_px=0.1, seconds=1.0), [Model(truth, "t")])
+        store.branch()
         with pycolmap.Database.open(task.database) as database:
             database.clear_two_view_geometries()
-        journal.add(PoseRung(name="two", registered=2, reprojection_error_px=0.1, seconds=1.0), [])
-        assert journal.registered == COUNT
+        store.add(PoseRung(name="two", registered=2, reprojection_error_px=0.1, seconds=1.0), [])
+        assert store.registered == COUNT
         assert matching.graph(task).inliers.any()
 
 

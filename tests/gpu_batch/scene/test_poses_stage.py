@@ -66,7 +66,7 @@ class Reclaimed(Entry):
 
     def progress(self, fraction: float, message: str = "") -> None:
         super().progress(fraction, message)
-        if self.told[-1][0] == "poses" and fraction > self.share:
+        if self.progress_reports[-1][0] == "poses" and fraction > self.share:
             self.interrupted.set()
 
 

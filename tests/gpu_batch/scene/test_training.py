@@ -27,18 +27,18 @@ def one_thread() -> Iterator[None]:
 
 def train(folder: Path, capture: Capture, stop_at: int | None = None, steps: int = TINY.steps) -> list[float]:
     """Train to the end, or until `stop_at`; the PSNRs told."""
-    told: list[tuple[int, float]] = []
+    reported: list[tuple[int, float]] = []
     training.train(
         folder,
         capture,
         replace(TINY, steps=steps),
         "cpu",
         seed=5,
-        tick=lambda step, psnr: told.append((step, psnr)),
+        tick=lambda step, psnr: reported.append((step, psnr)),
         keep=lambda path: None,
-        stopping=lambda: stop_at is not None and bool(told) and told[-1][0] >= stop_at,
+        stopping=lambda: stop_at is not None and bool(reported) and reported[-1][0] >= stop_at,
     )
-    return [psnr for _, psnr in told]
+    return [psnr for _, psnr in reported]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -100,8 +100,8 @@ class TestTraining:
 
     def test_it_learns_the_sphere(self, tmp_path: Path) -> None:
         capture = capture_of_sphere(tmp_path)
-        told = train(tmp_path, capture)
-        assert told[-1] > told[0] + 3
+        reported = train(tmp_path, capture)
+        assert reported[-1] > reported[0] + 3
         model = training.trained(tmp_path / "field.pt", capture, TINY, "cpu")
         shot = surface.see(model, capture.views[0].scaled(24), capture, "cpu", lambda: None)
         assert shot.depth[12, 12].item() == pytest.approx(4 - RADIUS, abs=0.5)

@@ -5,7 +5,7 @@ anew. What a model computes in a step, and the schedule of steps, are the pipeli
 tests hold every family to its pipeline's picture).
 
 A picture's noise comes from the CPU's generator with the picture's own seed, so it is the same on every device and in
-every company. What the batch changes is the order of floating point additions in matrix products: a picture may differ
+every batch. What the batch changes is the order of floating point additions in matrix products: a picture may differ
 from the same one drawn alone by one grey level. Pictures are decoded one by one: that costs no time where a picture
 fills the device, is faster on a CPU (its caches hold one), and memory does not grow with the batch.
 """
@@ -54,7 +54,7 @@ class Family(Protocol):
         ...
 
     def ignored(self, drawing: Drawing) -> Sequence[str]:
-        """Notes on wishes of the drawing that this model does not know."""
+        """Notes on requested settings that this model ignores."""
         ...
 
 
@@ -74,7 +74,7 @@ class Batches:
         return self._family.pipeline
 
     def ignored(self, drawing: Drawing) -> Sequence[str]:
-        """Notes on wishes that this model does not know."""
+        """Notes on requested settings that this model ignores."""
         return self._family.ignored(drawing)
 
     def draw(self, drawings: Sequence[Drawing], seeds: Sequence[int], on_step: OnStep) -> list[Any]:

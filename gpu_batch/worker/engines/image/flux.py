@@ -6,8 +6,8 @@ from typing import Any
 
 from worker.engines.base import Device, Drawing
 from worker.engines.image.batches import Batches, Text
-from worker.engines.image.levers import Levers
-from worker.engines.image.loading import load_pipeline, notes_of
+from worker.engines.image.loader import load_pipeline, notes_of
+from worker.engines.image.optimizations import Optimizations
 from worker.engines.image.prompts import longest_prompt
 
 _NEGATIVE_SCALE = 4.0
@@ -16,7 +16,7 @@ _NEGATIVE_SCALE = 4.0
 
 def load(folder: Path, device: Device, *, reduced: bool) -> Batches:
     """The engine with the model in `folder`. Raises BugError where it is no complete model."""
-    return Batches(Flux(load_pipeline(folder, device, Levers.read(device), reduced=reduced)), notes_of(folder))
+    return Batches(Flux(load_pipeline(folder, device, Optimizations.read(device), reduced=reduced)), notes_of(folder))
 
 
 class Flux:

@@ -6,15 +6,15 @@ from typing import Any
 
 from worker.engines.base import Device, Drawing
 from worker.engines.image.batches import Batches, Text
-from worker.engines.image.levers import Levers
-from worker.engines.image.loading import load_pipeline, notes_of
+from worker.engines.image.loader import load_pipeline, notes_of
+from worker.engines.image.optimizations import Optimizations
 
 _NEEDS_GUIDANCE = "This model heeds a negative prompt only with guidance above 0; it was left out."
 
 
 def load(folder: Path, device: Device, *, reduced: bool) -> Batches:
     """The engine with the model in `folder`. Raises BugError where it is no complete model."""
-    return Batches(ZImage(load_pipeline(folder, device, Levers.read(device), reduced=reduced)), notes_of(folder))
+    return Batches(ZImage(load_pipeline(folder, device, Optimizations.read(device), reduced=reduced)), notes_of(folder))
 
 
 class ZImage:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from worker.engines.base import Device
-from worker.engines.image.loading import read_pipeline
+from worker.engines.image.loader import read_pipeline
 
 ENCODERS = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "vae")
 _LEFT_OUT = {"all": (), "encoders": ("transformer",), "transformer": ENCODERS}

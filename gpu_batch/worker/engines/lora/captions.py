@@ -10,7 +10,7 @@ from worker.engines.lora.photos import Pixels
 Describe = Callable[[Pixels], str]
 """From a photo to a short description of it."""
 
-_MOST_TOKENS = 40
+_MAX_TOKENS = 40
 
 
 def caption(written: str, trigger: str, subject: str, seen: str) -> str:
@@ -34,7 +34,7 @@ def captioner(folder: Path, device: str) -> Describe:
     def describe(pixels: Pixels) -> str:
         inputs = processor(images=pixels, return_tensors="pt").to(device, model.dtype)
         with torch.inference_mode():
-            tokens = model.generate(**inputs, max_new_tokens=_MOST_TOKENS, do_sample=False)
+            tokens = model.generate(**inputs, max_new_tokens=_MAX_TOKENS, do_sample=False)
         return str(processor.batch_decode(tokens, skip_special_tokens=True)[0]).strip()
 
     return describe

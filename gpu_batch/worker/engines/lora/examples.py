@@ -11,11 +11,11 @@ from worker.engines.lora.families import Family, Picture, Words
 from worker.engines.lora.photos import Pixels, buckets, fit
 from worker.engines.lora.training import Example
 
-Told = Callable[[float], None]
+OnProgress = Callable[[float], None]
 
 
 def encode(
-    pipeline: Any, family: Family, photos: Sequence[Pixels], captions: Sequence[str], size: int, told: Told
+    pipeline: Any, family: Family, photos: Sequence[Pixels], captions: Sequence[str], size: int, on_progress: OnProgress
 ) -> tuple[list[Example], Words]:
     """The examples, and the empty caption. `size` in pixels, see `photos.buckets`."""
     import torch
@@ -27,7 +27,7 @@ def encode(
             fitted = np.asarray(fit(pixels, sizes), np.float32) / 127.5 - 1.0
             tensor = torch.from_numpy(fitted).permute(2, 0, 1)[None].to(pipeline.vae.device, pipeline.vae.dtype)
             examples.append(Example(family.picture(pipeline, tensor), family.words(pipeline, caption)))
-            told((index + 1) / len(photos))
+            on_progress((index + 1) / len(photos))
         nothing = family.words(pipeline, "")
     return examples, nothing
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 Device = Literal["cpu", "cuda"]
 
-MOST_SAMPLES = 4
+MAX_SAMPLES = 4
 """Prompts of the sample grid, which has a row without and a row with the adapter."""
 
 

@@ -10,7 +10,7 @@ from worker.engines.image.prompts import longest_prompt
 
 _LONGEST_PX = 1024
 _QUALITY = 85
-Told = Callable[[float], None]
+OnProgress = Callable[[float], None]
 
 
 def draw(
@@ -21,7 +21,7 @@ def draw(
     steps: int,
     guidance: float,
     seed: int,
-    told: Told,
+    on_progress: OnProgress,
 ) -> Any:
     """The grid as a `PIL.Image.Image`: a column for each prompt; the upper row without, the lower with the adapter."""
     import torch
@@ -42,7 +42,7 @@ def draw(
                     max_sequence_length=longest_prompt(pipeline),
                     generator=torch.Generator("cpu").manual_seed(seed + column),
                 ).images
-            told((row * len(prompts) + column + 1) / (2 * len(prompts)))
+            on_progress((row * len(prompts) + column + 1) / (2 * len(prompts)))
         rows.append(pictures)
     every = [picture for row in rows for picture in row]
     cell = min(size, (_LONGEST_PX + GAP_PX) // len(prompts) - GAP_PX)

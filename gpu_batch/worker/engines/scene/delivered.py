@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.engines.scene.rays import Floats, Ints
-from worker.engines.scene.texture import Textured, normals_by_place
+from worker.engines.scene.texture import Textured, normals_by_position
 
 LONGEST_SIDE_M = 0.3
-"""Photos tell no scale: a model whose size nobody told is this long at its longest side."""
+"""Photos have no scale: a model whose size was not given is this long at its longest side."""
 SCALE_NOTE = (
     "No real size is known, because photos carry no scale: the model is delivered "
     f"{LONGEST_SIDE_M} m long at its longest side. Order it with `longest_side_m` for its real size in AR."
@@ -59,12 +59,12 @@ def prepare(
     foot = np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2])
     scale = (longest_side_m or LONGEST_SIDE_M) / float((high - low).max())
     points = np.asarray((placed - foot) * scale, np.float32)
-    room = budget - _OVERHEAD_BYTES - _VERTEX_BYTES * len(points) - _FACE_BYTES * len(model.faces)
+    max_bytes = budget - _OVERHEAD_BYTES - _VERTEX_BYTES * len(points) - _FACE_BYTES * len(model.faces)
     # Unit vectors do not depend on the size, but tiny triangles' areas would vanish in single precision.
-    normals = normals_by_place(np.asarray(placed, np.float32), model.faces)
+    normals = normals_by_position(np.asarray(placed, np.float32), model.faces)
     # Vertices of degenerate faces alone have no normal; glTF wants a unit vector all the same.
     normals[np.linalg.norm(normals, axis=1) < 0.5] = (0.0, 1.0, 0.0)
-    jpeg = encoded(model.texture, quality, room)
+    jpeg = encoded(model.texture, quality, max_bytes)
     return Delivered(points, normals, model.uv, model.faces, jpeg, model.texture.shape[0], watertight)
 
 
@@ -77,12 +77,12 @@ def _turned(points: npt.NDArray[np.float64], facing: float) -> npt.NDArray[np.fl
     return np.column_stack([points[:, :2] @ flat.T, points[:, 2]])
 
 
-def encoded(texture: npt.NDArray[np.uint8], quality: int, room: int) -> bytes:
-    """The texture (T, T, 3) as JPEG, at the best quality up to `quality` that fits into `room` bytes."""
+def encoded(texture: npt.NDArray[np.uint8], quality: int, max_bytes: int) -> bytes:
+    """The texture (T, T, 3) as JPEG, at the best quality up to `quality` that fits into `max_bytes` bytes."""
     while True:
         ok, jpeg = cv2.imencode(".jpg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         if not ok:
             raise OSError("the texture could not be encoded")
-        if len(jpeg) <= room or quality <= _WORST_QUALITY:
+        if len(jpeg) <= max_bytes or quality <= _WORST_QUALITY:
             return jpeg.tobytes()
         quality = max(_WORST_QUALITY, quality - _QUALITY_STEP)

@@ -19,8 +19,8 @@ from worker.engines.scene.views import Array, Capture, View
 _LOOK_PX = 400
 _DARKEST, _BRIGHTEST = 10.0, 245.0
 """Beyond these of 255 a value was cut off, and tells no ratio."""
-_LEAST_POINTS = 30
-_MOST = 2.0
+_MIN_POINTS = 30
+_MAX_GAIN = 2.0
 _ROUNDS = 8
 
 
@@ -41,11 +41,11 @@ def gains(rows: Sequence[npt.NDArray[np.int64]], colours: Sequence[Array], point
             for some in colours]  # fmt: skip
     found = np.zeros((len(rows), 3))
     for channel in range(3):
-        telling = [np.isfinite(some[:, channel]) for some in logs]
-        of = [some[good] for some, good in zip(rows, telling, strict=True)]
-        values = [some[good, channel] for some, good in zip(logs, telling, strict=True)]
+        known = [np.isfinite(some[:, channel]) for some in logs]
+        of = [some[good] for some, good in zip(rows, known, strict=True)]
+        values = [some[good, channel] for some, good in zip(logs, known, strict=True)]
         found[:, channel] = _balance(of, values, points)
-    return np.asarray(np.exp(np.clip(found, -np.log(_MOST), np.log(_MOST))))
+    return np.asarray(np.exp(np.clip(found, -np.log(_MAX_GAIN), np.log(_MAX_GAIN))))
 
 
 def _balance(of: list[npt.NDArray[np.int64]], values: list[Array], points: int) -> Array:
@@ -58,7 +58,7 @@ def _balance(of: list[npt.NDArray[np.int64]], values: list[Array], points: int) 
     for _ in range(_ROUNDS):
         surface = _medians(row, value + found[photo], points)
         lack = surface[row] - value
-        found = np.where([len(some) >= _LEAST_POINTS for some in of], _medians(photo, lack, len(of)), 0.0)
+        found = np.where([len(some) >= _MIN_POINTS for some in of], _medians(photo, lack, len(of)), 0.0)
         found -= found.mean()
     return found
 

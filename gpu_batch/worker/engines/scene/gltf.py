@@ -62,8 +62,8 @@ def _plain(binary: _Binary, model: Delivered, uv: Floats) -> tuple[Json, list[Js
         for values in (model.points, model.normals, uv)
     ]
     accessors.append({"bufferView": binary.add(model.faces.astype("<u4").tobytes(), _INDEX)})
-    told = _accessors(len(model.points), model.faces.size, model.points.min(0), model.points.max(0))
-    return _primitive(), [place | rest for place, rest in zip(accessors, told, strict=True)], {}
+    described = _accessors(len(model.points), model.faces.size, model.points.min(0), model.points.max(0))
+    return _primitive(), [place | rest for place, rest in zip(accessors, described, strict=True)], {}
 
 
 def _compressed(binary: _Binary, model: Delivered, uv: Floats) -> tuple[Json, list[Json], Json]:

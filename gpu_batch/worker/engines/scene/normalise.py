@@ -21,7 +21,7 @@ from worker.errors import InputError
 
 _CARVE = 72
 _MARGIN = 0.06
-_MOST_LEAN = 40.0
+_MAX_LEAN = 40.0
 """Degrees between the floor's normal and the cameras' up: farther off, the plane is a wall or the cameras lay."""
 
 
@@ -169,7 +169,7 @@ def _upright(posed: list[View], points: Array) -> tuple[Array, float | None]:
     floor = sparse.find_floor(near, focus, eyes)
     up = -np.mean([view.pose[:3, 1] for view in posed], axis=0)
     known = float(np.linalg.norm(up)) >= 0.2
-    if floor is not None and known and floor.normal @ up < np.cos(np.radians(_MOST_LEAN)) * np.linalg.norm(up):
+    if floor is not None and known and floor.normal @ up < np.cos(np.radians(_MAX_LEAN)) * np.linalg.norm(up):
         floor = None
     if floor is not None:
         up = floor.normal

@@ -45,8 +45,10 @@ def more_pairs(inliers: npt.NDArray[np.int64], tried: npt.NDArray[np.bool_]) -> 
     return sorted(_best(np.where(common > 0, common, -np.inf), _PARTNERS))
 
 
-def pairs_of(weak: set[int], inliers: npt.NDArray[np.int64], tried: npt.NDArray[np.bool_], most: int) -> list[Pair]:
-    """Untried pairs of the weak photos with all others; beyond `most` a photo, those in reach of its partners first."""
+def pairs_of(
+    weak: set[int], inliers: npt.NDArray[np.int64], tried: npt.NDArray[np.bool_], max_count: int
+) -> list[Pair]:
+    """Untried pairs of the weak photos with all others; past `max_count` a photo, those near its partners first."""
     count = len(inliers)
     order = np.arange(count)
     found: set[Pair] = set()
@@ -55,25 +57,25 @@ def pairs_of(weak: set[int], inliers: npt.NDArray[np.int64], tried: npt.NDArray[
         # Without partners the photo's place in the order given is all there is to go by.
         rank = sorted(order, key=lambda other, one=one, near=near: (-near[other], abs(int(other) - one)))  # type: ignore[misc]
         fresh = [int(other) for other in rank if other != one and not tried[one, other]]
-        found |= {(min(one, other), max(one, other)) for other in fresh[:most]}
+        found |= {(min(one, other), max(one, other)) for other in fresh[:max_count]}
     return sorted(found)
 
 
-def strongest(some: set[int], others: set[int], inliers: npt.NDArray[np.int64], most: int) -> list[Pair]:
-    """Verified pairs of each of `some` with `others`, the `most` with the most matches (N, N) for each."""
+def strongest(some: set[int], others: set[int], inliers: npt.NDArray[np.int64], max_count: int) -> list[Pair]:
+    """Verified pairs of each of `some` with `others`, the `max_count` with the most matches (N, N) for each."""
     columns = sorted(others)
     found: set[Pair] = set()
     for one in some:
         order = sorted((-int(inliers[one, other]), other) for other in columns if inliers[one, other])
-        found |= {(min(one, other), max(one, other)) for _, other in order[:most]}
+        found |= {(min(one, other), max(one, other)) for _, other in order[:max_count]}
     return sorted(found)
 
 
-def _best(scores: npt.NDArray[np.floating], most: int) -> set[Pair]:
-    """For each photo the `most` others with the highest finite scores."""
+def _best(scores: npt.NDArray[np.floating], max_count: int) -> set[Pair]:
+    """For each photo the `max_count` others with the highest finite scores."""
     pairs = set()
     for a, row in enumerate(scores):
-        chosen = [int(b) for b in np.argsort(-row, kind="stable")[:most] if np.isfinite(row[b])]
+        chosen = [int(b) for b in np.argsort(-row, kind="stable")[:max_count] if np.isfinite(row[b])]
         pairs |= {(min(a, b), max(a, b)) for b in chosen}
     return pairs
 

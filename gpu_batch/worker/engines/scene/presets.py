@@ -53,7 +53,7 @@ class Settings:
     """Triangle budget of the delivered mesh."""
     texture_px: int
     texture_quality: int
-    """JPEG quality of the texture, where the budget below has room for it."""
+    """JPEG quality of the texture, where the budget below allows it."""
     glb_bytes: int
     """Budget of the uncompressed GLB."""
 

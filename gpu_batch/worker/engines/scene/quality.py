@@ -11,8 +11,8 @@ from worker.engines.scene.texture import Textured
 from worker.engines.scene.views import Capture, View
 
 _MEASURE_PX = 800
-_MISSING = 127.5
-_LIGHTER = 2.0
+_MISSING_GREY = 127.5
+_MAX_GAIN = 2.0
 
 
 def draw(model: Textured, view: View, tracer: Tracer | None = None) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -52,7 +52,7 @@ def psnr(folder: pathlib.Path, capture: Capture, model: Textured, shots: tuple[V
         small = view.scaled(_MEASURE_PX)
         rgba = views.image(folder, small)
         drawn, on = draw(model, small, tracer)
-        drawn[~on] = _MISSING
+        drawn[~on] = _MISSING_GREY
         where = on if capture.masks == "none" else rgba[..., 3] > 250
         if capture.masks == "none" and on.sum() < 0.01 * on.size:
             where = np.ones_like(on)
@@ -71,5 +71,5 @@ def in_light_of(drawn: Floats, photo: npt.NDArray[np.number]) -> Floats:
     texture that took the best of each.
     """
     like, own = (drawn * photo).sum(axis=0), (drawn**2).sum(axis=0)
-    gain = np.clip(like / np.maximum(own, 1e-9), 1 / _LIGHTER, _LIGHTER)
+    gain = np.clip(like / np.maximum(own, 1e-9), 1 / _MAX_GAIN, _MAX_GAIN)
     return np.asarray(drawn * gain, np.float32)

@@ -83,7 +83,7 @@ def lay_out(vertices: Floats, faces: Ints, uv: Floats, size: int) -> Texels:
     on = face >= 0
     corners = faces[face[on]]
     points = np.einsum("nk,nkd->nd", weights[on], vertices[corners]).astype(np.float32)
-    normals = np.einsum("nk,nkd->nd", weights[on], normals_by_place(vertices, faces)[corners]).astype(np.float32)
+    normals = np.einsum("nk,nkd->nd", weights[on], normals_by_position(vertices, faces)[corners]).astype(np.float32)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     count = int(on.sum())
     return Texels(
@@ -91,13 +91,13 @@ def lay_out(vertices: Floats, faces: Ints, uv: Floats, size: int) -> Texels:
     )
 
 
-def normals_by_place(vertices: Floats, faces: Ints) -> Floats:
+def normals_by_position(vertices: Floats, faces: Ints) -> Floats:
     """Vertex normals that ignore the cuts of the UV map: vertices at one place share theirs."""
-    _, place = np.unique(vertices, axis=0, return_inverse=True)
-    place = place.reshape(-1)
-    first = np.zeros((int(place.max()) + 1, 3), np.float32)
-    first[place] = vertices
-    return _normals(first, place[faces].astype(np.int32))[place]
+    _, position_of = np.unique(vertices, axis=0, return_inverse=True)
+    position_of = position_of.reshape(-1)
+    first = np.zeros((int(position_of.max()) + 1, 3), np.float32)
+    first[position_of] = vertices
+    return _normals(first, position_of[faces].astype(np.int32))[position_of]
 
 
 def add_photos(

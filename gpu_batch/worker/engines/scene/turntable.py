@@ -96,6 +96,6 @@ class _Stage:
         t = (self._low[2] - origin[2]) / np.minimum(directions[:, 2], -1e-6)
         floor = (origin + directions * t[:, None])[:, :2] - self._centre[:2]
         near = (directions[:, 2] < -1e-6) & (np.abs(floor) < self._reach).all(1)
-        place = (floor[near] / self._reach + 1) / 2 * (_SHADE_CELLS - 1)
-        level[near] *= 1 - _SHADOW * bilinear(self._shade, place[:, 0], place[:, 1])
+        location = (floor[near] / self._reach + 1) / 2 * (_SHADE_CELLS - 1)
+        level[near] *= 1 - _SHADOW * bilinear(self._shade, location[:, 0], location[:, 1])
         return np.asarray(level.reshape(view.height, view.width, 3), np.float32)

@@ -1,7 +1,7 @@
 """Stage `draw`: the pictures, each kept as soon as it is done.
 
 `run` draws one job's pictures one after the other. The warm worker draws those of many jobs side by side, with the
-same steps: `wish` what to draw, `keep` what was drawn, `name_results` at the end.
+same steps: `requested_drawing` what to draw, `keep` what was drawn, `name_results` at the end.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def missing(context: Context) -> list[int]:
     return [index for index, path in enumerate(pictures(context)) if not path.exists()]
 
 
-def wish(context: Context) -> Drawing:
+def requested_drawing(context: Context) -> Drawing:
     """What all pictures of the job shall be; picture i is drawn with seed `seed + i`."""
     work = image_work(context)
     return Drawing(
@@ -34,10 +34,10 @@ def wish(context: Context) -> Drawing:
     )
 
 
-def introduce(context: Context, engine: ImageEngine) -> None:
-    """Note for the result who draws, and what it does not know of the customer's wishes."""
+def note_engine(context: Context, engine: ImageEngine) -> None:
+    """Note for the result who draws, and which of the requested settings it ignores."""
     context.state["engine"] = engine.name
-    for text in (*engine.notes, *engine.ignored(wish(context))):
+    for text in (*engine.notes, *engine.ignored(requested_drawing(context))):
         context.note(text)
 
 
@@ -60,7 +60,7 @@ def run(context: Context) -> None:
     """Draw what is not there yet and name the pictures as results."""
     if left := missing(context):
         engine = engine_of(context)
-        introduce(context, engine)
+        note_engine(context, engine)
         for index in left:
             _draw(context, engine, index)
     name_results(context)
@@ -74,7 +74,7 @@ def _draw(context: Context, engine: ImageEngine, index: int) -> None:
         context.progress((index + done / steps) / work.count, f"Picture {index + 1} of {work.count}")
         return ()
 
-    (picture,) = engine.draw([wish(context)], [work.seed + index], on_step)
+    (picture,) = engine.draw([requested_drawing(context)], [work.seed + index], on_step)
     keep(context, index, picture)
     path = pictures(context)[index]
     context.checkpoint(path.name, path)

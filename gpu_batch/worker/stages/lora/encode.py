@@ -16,12 +16,14 @@ def run(context: Context) -> None:
 
     work, kind = lora_work(context), family(context)
 
-    def told(share: float) -> None:
+    def on_progress(share: float) -> None:
         context.check_interrupted()
         context.progress(0.5 + 0.5 * share, "Reading the photos")
 
     pipeline = base_model.load(base_folder(context), context.device, only="encoders")
-    made, nothing = examples.encode(pipeline, kind, used_photos(context), context.state["captions"], work.size, told)
+    made, nothing = examples.encode(
+        pipeline, kind, used_photos(context), context.state["captions"], work.size, on_progress
+    )
     path = context.folder / "examples.pt"
     examples.save(path, made, nothing)
     context.checkpoint("examples", path)

@@ -6,7 +6,7 @@ from worker.stages.base import Context
 from worker.stages.lora import train
 from worker.stages.lora.work import base_folder, family, lora_work
 
-_LEAST_GAIN = 0.02
+_MIN_GAIN = 0.02
 """The share by which the loss on fixed noise must have fallen; less is no learning."""
 
 
@@ -20,7 +20,7 @@ def run(context: Context) -> None:
     path = context.folder / train.ADAPTER
     prompts = work.sample_prompts or (f"a photo of {work.trigger} {work.subject}",)
 
-    def told(share: float) -> None:
+    def on_progress(share: float) -> None:
         context.check_interrupted()
         context.progress(share, "Drawing samples")
 
@@ -28,12 +28,12 @@ def run(context: Context) -> None:
     sheet = samples.draw(
         pipeline,
         Adapter(work.trigger, sha256(path), path, 1.0),
-        prompts[: presets.MOST_SAMPLES],
+        prompts[: presets.MAX_SAMPLES],
         work.size,
         work.sample_steps,
         work.guidance,
         work.seed,
-        told,
+        on_progress,
     )
     grid = context.folder / "preview.jpg"
     samples.write(sheet, grid)
@@ -49,7 +49,7 @@ def run(context: Context) -> None:
     )
     context.add_result(path, "adapter", "application/octet-stream")
     context.add_result(grid, "preview", "image/jpeg", sheet.width, sheet.height)
-    if context.lora.loss_after > (1 - _LEAST_GAIN) * context.lora.loss_before:
+    if context.lora.loss_after > (1 - _MIN_GAIN) * context.lora.loss_before:
         raise QualityError(
             "nothing_learnt",
             f"The training learnt nothing: its loss went from {context.lora.loss_before} to {context.lora.loss_after}.",

@@ -35,11 +35,11 @@ def used_photos(context: Context) -> "list[Pixels]":
 def base_folder(context: Context) -> Path:
     """The base model's folder, fetched if need be."""
 
-    def told(share: float) -> None:
+    def on_progress(share: float) -> None:
         context.check_interrupted()
         context.progress(0.5 * share, "Fetching the model")
 
-    return model_folder(lora_work(context).model, told)
+    return model_folder(lora_work(context).model, on_progress)
 
 
 def family(context: Context) -> "Family":

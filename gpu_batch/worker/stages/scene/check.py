@@ -11,10 +11,10 @@ def done(context: Context) -> bool:
 
 def run(context: Context) -> None:
     """Set which photos are used. Raises InputError for too few, unusable or all equal photos."""
-    from worker.engines.scene import intake, photos
+    from worker.engines.scene import photo_checks, photos
 
     given = scene_work(context).photos
-    found = intake.inspect(given, photos.find(context.folder / "photos", len(given)))
+    found = photo_checks.inspect(given, photos.find(context.folder / "photos", len(given)))
     for note in found.notes:
         context.note(note)
     context.state["usable"] = list(found.usable)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from worker.stages.base import Context
 from worker.stages.scene import poses
-from worker.stages.scene.work import mask_store, photo_paths, teller
+from worker.stages.scene.work import mask_store, photo_paths, progress_reporter
 
 if TYPE_CHECKING:
     from worker.engines.scene.masks.segmenter import Segmenter
@@ -19,10 +19,12 @@ def done(context: Context) -> bool:
 
 def run(context: Context) -> None:
     """Make the masks of the kind that fits the photos."""
-    from worker.engines.scene.masks import first
+    from worker.engines.scene.masks import initial
 
-    tell, store = teller(context), mask_store(context)
-    made = first.make(photo_paths(context), store, _segmenter(context), lambda share: tell(share, "Outlines"))
+    report_progress, store = progress_reporter(context), mask_store(context)
+    made = initial.make(
+        photo_paths(context), store, _segmenter(context), lambda share: report_progress(share, "Outlines")
+    )
     for note in made.notes:
         context.note(note)
     context.state.update(masks=made.kind, masked=store.made)
@@ -34,8 +36,10 @@ def _segmenter(context: Context) -> "Segmenter | None":
     """The model of the weights folder, if there is one."""
     from worker.weights import find_model
 
-    tell = teller(context)
-    folder = find_model("segmentation", "segmentation.json", lambda share: tell(0.0, "Loading the segmentation model"))
+    report_progress = progress_reporter(context)
+    folder = find_model(
+        "segmentation", "segmentation.json", lambda share: report_progress(0.0, "Loading the segmentation model")
+    )
     if folder is None:
         return None
     from worker.engines.scene.masks import segmenter

@@ -2,7 +2,7 @@
 
 from worker.stages.base import Context
 from worker.stages.scene import texture
-from worker.stages.scene.work import scene_work, settings, teller
+from worker.stages.scene.work import progress_reporter, scene_work, settings
 
 
 def done(context: Context) -> bool:
@@ -16,7 +16,7 @@ def run(context: Context) -> None:
     """Extract the surface and bring it under the triangle budget."""
     from worker.engines.scene import surface, training, views
 
-    sizes, tell = settings(context), teller(context)
+    sizes, report_progress = settings(context), progress_reporter(context)
     crop = scene_work(context).floor == "crop"
     capture = views.load(context.folder)
     model = training.trained(context.folder / "field.pt", capture, sizes, context.device)
@@ -26,10 +26,10 @@ def run(context: Context) -> None:
         sizes,
         model,
         context.device,
-        lambda share, words: tell(share, words.capitalize()),
+        lambda share, words: report_progress(share, words.capitalize()),
         crop,
     )
-    tell(0.95, "Simplifying")
+    report_progress(0.95, "Simplifying")
     small = surface.decimate(whole, sizes.faces)
     surface.save(context.folder / "surface.npz", small)
     found = "none" if capture.floor is None else "cropped" if crop or capture.masks != "none" else "kept"

@@ -1,7 +1,7 @@
 """Stage `outline`: the object's masks once the cameras are known. Rewrites `views/`."""
 
 from worker.stages.base import Context
-from worker.stages.scene.work import scene_work, teller
+from worker.stages.scene.work import progress_reporter, scene_work
 
 _NO_OUTLINE = (
     "The object could not be told from its surroundings, so the model holds whatever lies in the box round it."
@@ -18,16 +18,18 @@ def run(context: Context) -> None:
     from worker.engines.scene import views
     from worker.engines.scene.masks import outline
 
-    tell = teller(context)
+    report_progress = progress_reporter(context)
     capture = views.load(context.folder)
     # Alpha is the customer's own word; and an outline would cut off the floor that the customer wants to keep.
     kept = capture.masks == "none" and scene_work(context).floor == "keep"
     if capture.masks != "alpha" and not kept:
-        found = outline.outline(context.folder, capture, lambda share: tell(share, "Outlines from the geometry"))
+        found = outline.outline(
+            context.folder, capture, lambda share: report_progress(share, "Outlines from the geometry")
+        )
         if found is None and capture.masks == "none":
             context.note(_NO_OUTLINE)
-        if found is not None and found.astray:
-            context.note(f"Left out, because the outlines contradict the camera's place: {', '.join(found.astray)}.")
+        if found is not None and found.misplaced:
+            context.note(f"Left out, because the outlines contradict the camera's place: {', '.join(found.misplaced)}.")
             context.state["registered"] = len(found.capture.views)
         if found is not None and found.changed and capture.masks != "none":
             context.note(f"The outlines of {found.changed} photo(s) disagreed with the others and were drawn again.")

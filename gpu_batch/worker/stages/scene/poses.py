@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from worker.stages.base import Context
-from worker.stages.scene.work import mask_store, photo_paths, scene_work, settings, teller, used_photos
+from worker.stages.scene.work import mask_store, photo_paths, progress_reporter, scene_work, settings, used_photos
 
 _KEEP_EVERY_S = 25.0
 _ROUND = 270
@@ -24,11 +24,11 @@ def run(context: Context) -> None:
     """Find the poses, bring the photos into the normalised frame, hold some views out."""
     from worker.engines.scene import normalise, poses
 
-    work, tell, paths = scene_work(context), teller(context), photo_paths(context)
+    work, report_progress, paths = scene_work(context), progress_reporter(context), photo_paths(context)
     kind, made, given, sizes = context.state["masks"], mask_store(context), used_photos(context), settings(context)
     folder = context.folder / "sparse"
     context.restore("sparse", folder)
-    used = _keyframes(context, paths, lambda share: tell(0.05 * share, "Looking for frames of a video"))
+    used = _keyframes(context, paths, lambda share: report_progress(0.05 * share, "Looking for frames of a video"))
     feature_masks = None
     if kind != "none":
         feature_masks = context.folder / "feature-masks"
@@ -37,12 +37,12 @@ def run(context: Context) -> None:
         given, paths, feature_masks, folder, sizes, context.device == "cuda", work.seed, turns=kind == "background"
     ).only(used)
     solution = poses.solve(
-        task, lambda share, words: tell(0.05 + 0.8 * share, words.capitalize()), _keeper(context, folder)
+        task, lambda share, words: report_progress(0.05 + 0.8 * share, words.capitalize()), _keeper(context, folder)
     )
     model = solution.model
     capture = normalise.build(
-        context.folder, model, given, paths, made, kind, sizes.photo_px, lambda share: tell(0.85 + 0.15 * share),
-        work.floor == "keep",
+        context.folder, model, given, paths, made, kind, sizes.photo_px,
+        lambda share: report_progress(0.85 + 0.15 * share), work.floor == "keep",
     )  # fmt: skip
     degrees = poses.degrees_round(np.array([view.pose[:3, 3] for view in capture.views]))
     context.state.update(
@@ -52,7 +52,7 @@ def run(context: Context) -> None:
         view_degrees=degrees,
     )
     lost = [photo.name for photo, name in zip(task.photos, task.names, strict=True) if name not in model.names]
-    _tell(context, lost, degrees)
+    _note_what_is_missing(context, lost, degrees)
     context.checkpoint("views", context.folder / "views")
 
 
@@ -71,8 +71,8 @@ def _keyframes(context: Context, paths: list[Path], tick: Callable[[float], None
     return used
 
 
-def _tell(context: Context, lost: list[str], degrees: int) -> None:
-    from worker.engines.scene.intake import listed
+def _note_what_is_missing(context: Context, lost: list[str], degrees: int) -> None:
+    from worker.engines.scene.photo_checks import listed
 
     if lost:
         context.note(f"Not used, because they do not connect to the others: {listed(lost)}.")

@@ -94,8 +94,8 @@ def _failings(quality: SceneQuality, promise: "Promise") -> Iterator[str]:
     if quality.coverage is not None and quality.coverage < promise.min_coverage:
         yield f"{quality.coverage:.0%} of the surface seen instead of {promise.min_coverage:.0%}"
     if _registered(quality) < promise.min_registered:
-        least = round(promise.min_registered * _used(quality))
-        yield f"cameras of {quality.photos_registered} of {_used(quality)} photos found instead of {least}"
+        min_photos = round(promise.min_registered * _used(quality))
+        yield f"cameras of {quality.photos_registered} of {_used(quality)} photos found instead of {min_photos}"
 
 
 def _advice(quality: SceneQuality, promise: "Promise") -> Iterator[str]:

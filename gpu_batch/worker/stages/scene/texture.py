@@ -1,7 +1,7 @@
 """Stage `texture`: UV map, texture from the photos, and the measurement on held-out views. Writes `textured/`."""
 
 from worker.stages.base import Context
-from worker.stages.scene.work import settings, teller
+from worker.stages.scene.work import progress_reporter, settings
 
 
 def done(context: Context) -> bool:
@@ -17,27 +17,37 @@ def run(context: Context) -> None:
     from worker.engines.scene import quality, surface, texture, views
     from worker.engines.scene.rays import Tracer
 
-    sizes, tell = settings(context), teller(context)
+    sizes, report_progress = settings(context), progress_reporter(context)
     capture = views.load(context.folder)
     mesh = surface.load(context.folder / "surface.npz")
-    tell(0.0, "Flattening")
+    report_progress(0.0, "Flattening")
     vertices, faces, uv = texture.unwrap(
         np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), sizes.texture_px
     )
-    tell(0.1, "Texturing")
+    report_progress(0.1, "Texturing")
     texels = texture.lay_out(vertices, faces, uv, sizes.texture_px)
     tracer, masked = Tracer(vertices, faces), capture.masks != "none"
     texture.add_photos(
-        context.folder, texels, tracer, capture.training, masked, lambda share: tell(0.15 + 0.6 * share, "Texturing")
+        context.folder,
+        texels,
+        tracer,
+        capture.training,
+        masked,
+        lambda share: report_progress(0.15 + 0.6 * share, "Texturing"),
     )
     picture, seen = texture.paint(texels)
     measured = texture.Textured(vertices, faces, uv, picture)
-    tell(0.8, "Measuring")
+    report_progress(0.8, "Measuring")
     shots = capture.held_out or capture.training
     psnr = quality.psnr(context.folder, capture, measured, shots)
     # The delivered texture may use every photo; what was measured used none of the held-out ones.
     texture.add_photos(
-        context.folder, texels, tracer, capture.held_out, masked, lambda share: tell(0.85 + 0.1 * share, "Texturing")
+        context.folder,
+        texels,
+        tracer,
+        capture.held_out,
+        masked,
+        lambda share: report_progress(0.85 + 0.1 * share, "Texturing"),
     )
     picture, seen = texture.paint(texels)
     texture.save(context.folder, texture.Textured(vertices, faces, uv, picture))

@@ -47,18 +47,18 @@ def mask_store(context: Context) -> "Masks":
     return Masks(context.folder / "masks", photo_paths(context))
 
 
-class Tell(Protocol):
+class ReportProgress(Protocol):
     """Progress within a stage, 0 to 1, with words."""
 
     def __call__(self, share: float, message: str = "") -> None:
         """May raise to stop the stage."""
 
 
-def teller(context: Context) -> Tell:
+def progress_reporter(context: Context) -> ReportProgress:
     """Progress within the stage, which also stops the stage when the process has to stop."""
 
-    def tell(share: float, message: str = "") -> None:
+    def report_progress(share: float, message: str = "") -> None:
         context.check_interrupted()
         context.progress(share, message)
 
-    return tell
+    return report_progress

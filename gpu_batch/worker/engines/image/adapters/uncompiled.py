@@ -13,25 +13,25 @@ class UncompiledAdapters:
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
-        self._kept: list[str] = []
+        self._contents: list[str] = []
         """The contents (sha256) in memory, the one used last at the end; also their names in peft."""
 
     def activate(self, wanted: Sequence[Adapter]) -> None:
         """Make exactly these work."""
         needed = {adapter.sha256 for adapter in wanted}
         for adapter in wanted:
-            if adapter.sha256 not in self._kept:
-                self._make_room(needed)
+            if adapter.sha256 not in self._contents:
+                self._evict_one(needed)
                 self._load(adapter)
             else:
-                self._kept.remove(adapter.sha256)
-            self._kept.append(adapter.sha256)
+                self._contents.remove(adapter.sha256)
+            self._contents.append(adapter.sha256)
         self._pipeline.enable_lora()
         self._pipeline.set_adapters([adapter.sha256 for adapter in wanted], [adapter.weight for adapter in wanted])
 
     def deactivate(self) -> None:
         """Make none work."""
-        if self._kept:
+        if self._contents:
             self._pipeline.disable_lora()
 
     def _load(self, adapter: Adapter) -> None:
@@ -44,9 +44,9 @@ class UncompiledAdapters:
                 use_safetensors=True,
             )
 
-    def _make_room(self, needed: set[str]) -> None:
-        if len(self._kept) < MAX_BLENDED:
+    def _evict_one(self, needed: set[str]) -> None:
+        if len(self._contents) < MAX_BLENDED:
             return
-        idle = next(content for content in self._kept if content not in needed)
+        idle = next(content for content in self._contents if content not in needed)
         self._pipeline.delete_adapters(idle)
-        self._kept.remove(idle)
+        self._contents.remove(idle)

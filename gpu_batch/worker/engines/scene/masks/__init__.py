@@ -15,7 +15,7 @@ Kind = Literal["alpha", "model", "background", "grabcut", "geometry", "none"]
 Mask = npt.NDArray[np.uint8]
 """(H, W) of 0 or 255."""
 
-LEAST, MOST = 0.004, 0.92
+MIN_SHARE, MAX_SHARE = 0.004, 0.92
 """Shares of the picture between which a mask is believed."""
 WORK_PX = 512
 """Masks are made on photos with a longer side of at most this."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.engines.scene import photos, views
-from worker.engines.scene.masks import LEAST, sparse
+from worker.engines.scene.masks import MIN_SHARE, sparse
 from worker.engines.scene.masks.grabcut import refine, without_specks
 from worker.engines.scene.masks.hull import Hull, carve
 from worker.engines.scene.views import Array, Capture, View
@@ -30,10 +30,10 @@ _WRONG = 0.85
 _ELSEWHERE = 0.75
 """Where neither so much of the hull's outline lies in a photo's own mask, nor so much of the mask in the outline, the
 camera is wrong: a mask that is merely too large holds the outline, one that lacks a part lies in it."""
-_MOST_ASTRAY = 0.2
+_MAX_MISPLACED = 0.2
 _AGREED = 0.86
 """The set's median agreement under which the masks are not believed at all."""
-_MOST_BORDER = 0.4
+_MAX_BORDER = 0.4
 """Share of the pictures' border: what covers more of it in most photos is the room, not an object."""
 _MARGIN = 0.06
 
@@ -45,7 +45,7 @@ class Outlined:
     capture: Capture
     changed: int
     agreement: float
-    astray: tuple[str, ...]
+    misplaced: tuple[str, ...]
     """Names of the photos whose camera cannot be where it was thought to be: their views were taken out."""
 
 
@@ -70,24 +70,24 @@ def outline(folder: pathlib.Path, capture: Capture, tick: Tick) -> Outlined | No
     hull = carve(small, masks, low, high, floor)
     if hull is None:
         return None
-    astray = _astray(small, given, hull)
-    if len(astray) > _MOST_ASTRAY * len(small):
+    misplaced = _misplaced(small, given, hull)
+    if len(misplaced) > _MAX_MISPLACED * len(small):
         return None
-    names = tuple(capture.views[number].name for number in astray)
-    if astray:
-        stay = [number for number in range(len(small)) if number not in astray]
+    names = tuple(capture.views[number].name for number in misplaced)
+    if misplaced:
+        stay = [number for number in range(len(small)) if number not in misplaced]
         capture, small = _without(capture, stay), [small[number] for number in stay]
         given, masks = [given[number] for number in stay], [masks[number] for number in stay]
         hull = carve(small, masks, low, high, floor) or hull
-    again = _held_against(folder, small, masks, hull, lambda share: tick(0.4 + 0.4 * share))
-    hull = carve(small, again, low, high, floor)
+    recut = _held_against(folder, small, masks, hull, lambda share: tick(0.4 + 0.4 * share))
+    hull = carve(small, recut, low, high, floor)
     if hull is None:
         return None
     shapes = [hull.silhouette(view) for view in small]
-    overlaps = [overlap(mask, shape) for mask, shape in zip(again, shapes, strict=True)]
-    if np.median(overlaps) < _AGREED or np.median([_on_border(mask) for mask in again]) > _MOST_BORDER:
+    overlaps = [overlap(mask, shape) for mask, shape in zip(recut, shapes, strict=True)]
+    if np.median(overlaps) < _AGREED or np.median([_on_border(mask) for mask in recut]) > _MAX_BORDER:
         return None
-    final = [m if good > _WRONG else s for m, s, good in zip(again, shapes, overlaps, strict=True)]
+    final = [m if good > _WRONG else s for m, s, good in zip(recut, shapes, overlaps, strict=True)]
     changed = [number for number, mask in enumerate(final) if mask is not given[number]]
     for done, number in enumerate(changed):
         _write(folder, capture.views[number], final[number])
@@ -104,7 +104,7 @@ def overlap(one: Bools, other: Bools) -> float:
     return int((one & other).sum()) / either if either else 1.0
 
 
-def _astray(small: Sequence[View], given: Sequence[Bools | None], hull: Hull) -> list[int]:
+def _misplaced(small: Sequence[View], given: Sequence[Bools | None], hull: Hull) -> list[int]:
     found = []
     for number, (view, mask) in enumerate(zip(small, given, strict=True)):
         if mask is not None:
@@ -116,13 +116,13 @@ def _astray(small: Sequence[View], given: Sequence[Bools | None], hull: Hull) ->
 
 def _without(capture: Capture, stay: Sequence[int]) -> Capture:
     """The capture with only the views numbered in `stay`."""
-    place = np.full(len(capture.views), -1)
-    place[list(stay)] = np.arange(len(stay))
-    tracks = capture.tracks[place[capture.tracks[:, 0]] >= 0]
+    new_index = np.full(len(capture.views), -1)
+    new_index[list(stay)] = np.arange(len(stay))
+    tracks = capture.tracks[new_index[capture.tracks[:, 0]] >= 0]
     return replace(
         capture,
         views=tuple(capture.views[number] for number in stay),
-        tracks=np.column_stack([place[tracks[:, 0]], tracks[:, 1]]).astype(np.int64),
+        tracks=np.column_stack([new_index[tracks[:, 0]], tracks[:, 1]]).astype(np.int64),
     )
 
 
@@ -147,12 +147,12 @@ class _Seeds:
 
 
 def _seeds(capture: Capture) -> _Seeds | None:
-    if len(capture.points) < sparse.LEAST_POINTS:
+    if len(capture.points) < sparse.MIN_POINTS:
         return None
     eyes = np.array([view.pose[:3, 3] for view in capture.views])
     focus, reach = sparse.sight(eyes, np.array([view.pose[:3, 2] for view in capture.views]))
     ours, plane = sparse.on_object(capture.points, focus, reach, eyes)
-    if ours.sum() < sparse.LEAST_POINTS:
+    if ours.sum() < sparse.MIN_POINTS:
         return None
     low, high = np.percentile(capture.points[ours], [0.5, 99.5], axis=0)
     margin = 0.2 * float((high - low).max())
@@ -169,7 +169,7 @@ def _seeded(folder: pathlib.Path, capture: Capture, view: View, number: int, see
         return None
     size = float(np.ptp(np.percentile(spots, [2, 98], axis=0), axis=0).max())
     seen = capture.tracks[capture.tracks[:, 0] == number, 1]
-    strangers = _spots(view, capture.points[seen[~seeds.ours[seen]]])
+    not_owned = _spots(view, capture.points[seen[~seeds.ours[seen]]])
     round_it = np.zeros(shape, np.uint8)
     cv2.fillConvexPoly(round_it, np.asarray(cv2.convexHull(spots.astype(np.int32))), (1,))
     reach = cv2.dilate(round_it, _disc(0.1 * size))
@@ -178,7 +178,7 @@ def _seeded(folder: pathlib.Path, capture: Capture, view: View, number: int, see
     labels[reach > 0] = cv2.GC_PR_BGD
     labels[cv2.morphologyEx(on, cv2.MORPH_CLOSE, _disc(0.07 * size)) > 0] = cv2.GC_PR_FGD
     labels[on > 0] = cv2.GC_FGD
-    labels[(_dots(shape, strangers, 2) > 0) & (labels != cv2.GC_FGD)] = cv2.GC_BGD
+    labels[(_dots(shape, not_owned, 2) > 0) & (labels != cv2.GC_FGD)] = cv2.GC_BGD
     return _solid(refine(views.image(folder, view)[..., :3], labels, 3))
 
 
@@ -205,7 +205,7 @@ def _solid(found: Bools | None) -> Bools | None:
         return None
     opened = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, _disc(1))
     clean = without_specks(np.asarray(opened, np.uint8))
-    return np.asarray(clean > 0) if clean.mean() > LEAST else None
+    return np.asarray(clean > 0) if clean.mean() > MIN_SHARE else None
 
 
 def _held_against(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ValidationError
 
-from worker.engines.scene.masks import LEAST, MOST, Mask
+from worker.engines.scene.masks import MAX_SHARE, MIN_SHARE, Mask
 from worker.engines.scene.masks.grabcut import without_specks
 from worker.engines.scene.photos import Image
 from worker.errors import BugError
@@ -64,7 +64,7 @@ class Exported:
         logits = answer.float().reshape(answer.shape[-2:]).cpu().numpy()
         share = cv2.resize(logits, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
         solid = without_specks(np.asarray(1 / (1 + np.exp(-share.clip(-30, 30))) > card.threshold, np.uint8))
-        return np.asarray(solid * np.uint8(255)) if LEAST < solid.mean() < MOST else None
+        return np.asarray(solid * np.uint8(255)) if MIN_SHARE < solid.mean() < MAX_SHARE else None
 
 
 def load(folder: pathlib.Path, device: str) -> Exported:

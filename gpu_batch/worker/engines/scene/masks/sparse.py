@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 _TRIES = 400
-LEAST_POINTS = 60
+MIN_POINTS = 60
 _GAP = 0.2
 """Share of the object's size: pieces nearer than this are one object."""
 
@@ -47,7 +47,7 @@ def on_object(points: Array, focus: Array, reach: float, eyes: Array) -> tuple[B
     candidates = near if floor is None else near & (floor.above(points) > 1.5 * floor.thickness)
     rows = np.flatnonzero(candidates)
     found = np.zeros(len(points), bool)
-    if len(rows) >= LEAST_POINTS:
+    if len(rows) >= MIN_POINTS:
         found[rows[_piece(points[rows], focus)]] = True
     return found, floor
 
@@ -57,7 +57,7 @@ def find_floor(points: Array, focus: Array, eyes: Array, seed: int = 0) -> Plane
 
     The cameras are all above a floor: that tells it from a table's edge or a wall.
     """
-    if len(points) < LEAST_POINTS:
+    if len(points) < MIN_POINTS:
         return None
     random = np.random.default_rng(seed)
     size = float(np.ptp(np.percentile(points, [5, 95], axis=0), axis=0).max())
@@ -111,17 +111,17 @@ def _piece(points: Array, focus: Array) -> npt.NDArray[np.int64]:
 def _with_neighbours(points: Array, labels: npt.NDArray[np.int32], main: Bools) -> Bools:
     """The main piece and those a small gap away from it: weak texture tears pieces apart."""
     sizes = np.bincount(labels)
-    loose = [piece for piece in np.unique(labels[~main]) if sizes[piece] >= max(5, 0.01 * main.sum())]
+    unattached = [piece for piece in np.unique(labels[~main]) if sizes[piece] >= max(5, 0.01 * main.sum())]
     grown = True
     while grown:
         grown = False
         tree = cKDTree(points[main])
         low, high = np.percentile(points[main], [2, 98], axis=0)
         gap = _GAP * float((high - low).max())
-        for piece in list(loose):
+        for piece in list(unattached):
             if float(np.median(np.sort(tree.query(points[labels == piece])[0])[:10])) < gap:
                 main = main | (labels == piece)
-                loose.remove(piece)
+                unattached.remove(piece)
                 grown = True
     low, high = np.percentile(points[main], [2, 98], axis=0)
     return np.asarray(main | ((points > low) & (points < high)).all(1))

@@ -17,7 +17,7 @@ from worker.engines.scene.poses.task import Task
 _CHUNK = 4
 _WIDEN_PX = 1024
 _DEFAULT_FOCAL = 1.2
-"""Focal length in longer sides where the photo does not tell: that of a phone's main camera, or a short zoom."""
+"""Focal length in longer sides where the photo has none in its EXIF: that of a phone's main camera, or a short zoom."""
 
 
 @dataclass(frozen=True)

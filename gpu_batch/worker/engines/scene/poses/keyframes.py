@@ -10,7 +10,7 @@ from worker.engines.scene import photos
 
 Grey = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-_LEAST = 40
+_MIN_FRAMES = 40
 """Smaller sets are used whole."""
 _LOOK_PX = 320
 _STEP = 0.012
@@ -24,7 +24,7 @@ _TRACKED = 0.5
 def choose(paths: Sequence[pathlib.Path], tick: Callable[[float], None]) -> list[int]:
     """Numbers of the photos to use: all, unless most follow each other like frames of a video; then its keyframes."""
     everything = list(range(len(paths)))
-    if len(paths) < _LEAST:
+    if len(paths) < _MIN_FRAMES:
         return everything
     before = key = _look(paths[0])
     steps, chosen = [], [0]
@@ -54,8 +54,8 @@ def _moved(one: Grey, other: Grey) -> float:
         return 1.0
     # The third point set is only a first guess, which OpenCV does not read without its flag.
     there, found, _ = cv2.calcOpticalFlowPyrLK(one, other, corners, corners.copy())
-    back, again, _ = cv2.calcOpticalFlowPyrLK(other, one, there, there.copy())
-    sure = (found * again).ravel().astype(bool) & (np.abs(corners - back).max((1, 2)) < 1)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(other, one, there, there.copy())
+    sure = (found * found_back).ravel().astype(bool) & (np.abs(corners - back).max((1, 2)) < 1)
     if sure.mean() < _TRACKED:
         return 1.0
     away = np.linalg.norm((there - corners)[sure].reshape(-1, 2), axis=1)

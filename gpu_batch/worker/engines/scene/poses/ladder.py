@@ -11,18 +11,18 @@ from snapforge.contracts.results import PoseRung
 from worker.engines.scene import pairs
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.poses import features, mapping, matching, refusals
-from worker.engines.scene.poses.calibrating import calibrate
+from worker.engines.scene.poses.calibration import calibrate
 from worker.engines.scene.poses.features import Recipe
-from worker.engines.scene.poses.journal import Journal
-from worker.engines.scene.poses.judging import judge
+from worker.engines.scene.poses.judgement import judge
 from worker.engines.scene.poses.matching import STRONG, Graph
+from worker.engines.scene.poses.progress_store import ProgressStore
 from worker.engines.scene.poses.task import Model, Solution, Task, Tick
 
 _GOOD_SHARE = 0.85
 """Share of photos under which rungs are climbed that change what all photos rest on."""
 _WEAK_PARTNERS = 2
 """A photo with fewer strong partners than this is matched with many more."""
-_MOST_PAIRS = 60
+_MAX_PAIRS = 60
 _LINKS = 8
 """Pairs of a left-out photo that are matched again, guided by their geometry."""
 _BORDER = 3
@@ -34,7 +34,7 @@ class Climb:
     """The ladder's state at a rung."""
 
     task: Task
-    journal: Journal
+    store: ProgressStore
     tick: Callable[[float, str], None]
     """Progress within the rung, 0 to 1; keeps what is done, and may raise."""
 
@@ -63,12 +63,12 @@ def solve(task: Task, tick: Tick, keep: Callable[[], None]) -> Solution:
     pycolmap.logging.minloglevel = pycolmap.logging.Level.FATAL.value
     pycolmap.set_random_seed(task.seed)
     task.work.mkdir(parents=True, exist_ok=True)
-    journal = Journal(task.work)
+    store = ProgressStore(task.work)
     for number, rung in enumerate(RUNGS):
-        if journal.climbed(rung.name):
+        if store.climbed(rung.name):
             continue
-        climb = Climb(task, journal, _teller(number, tick, keep))
-        best = _best(journal)
+        climb = Climb(task, store, _rung_progress(number, tick, keep))
+        best = _best(store)
         left = set(range(len(task.paths))) - climb.numbers(best)
         if number and not left:
             break
@@ -81,31 +81,31 @@ def solve(task: Task, tick: Tick, keep: Callable[[], None]) -> Solution:
         if rung.helps(climb, best, left, seen):
             _take(climb, rung, best, left, seen, begun)
             keep()
-    models = journal.models()
+    models = store.models()
     refusals.refuse_parts(task, models, matching.graph(task))
-    return Solution(models[0], journal.rungs, ())
+    return Solution(models[0], store.rungs, ())
 
 
-def _teller(number: int, tick: Tick, keep: Callable[[], None]) -> Callable[[float, str], None]:
+def _rung_progress(number: int, tick: Tick, keep: Callable[[], None]) -> Callable[[float, str], None]:
     """The first rung has most of the progress, each other one halves what is left."""
     low, high = (0.0, 0.8) if number == 0 else (1 - 0.2 * 0.5 ** (number - 1), 1 - 0.2 * 0.5**number)
 
-    def told(share: float, words: str) -> None:
+    def report_progress(share: float, words: str) -> None:
         tick(low + (high - low) * share, words)
         keep()
 
-    return told
+    return report_progress
 
 
-def _best(journal: Journal) -> Model | None:
-    return next(iter(journal.models()), None)
+def _best(store: ProgressStore) -> Model | None:
+    return next(iter(store.models()), None)
 
 
 def _take(climb: Climb, rung: Rung, best: Model | None, left: set[int], seen: Graph, begun: float) -> None:
     verdicts = [judge(climb.task, model) for model in rung.climb(climb, best, left, seen)]
     sound = sorted((one.model for one in verdicts if one.model), key=lambda model: (-len(model.names), model.error_px))
     first = sound[0] if sound else None
-    climb.journal.add(
+    climb.store.add(
         PoseRung(
             name=rung.name,
             registered=len(first.names) if first else 0,
@@ -118,7 +118,7 @@ def _take(climb: Climb, rung: Rung, best: Model | None, left: set[int], seen: Gr
 
 def _match_all(climb: Climb) -> None:
     """Features of all photos; pairs in rounds: look-alikes, partners of partners, more for the weak."""
-    task, journal = climb.task, climb.journal
+    task, store = climb.task, climb.store
     everything = range(len(task.paths))
     features.extract(task, everything, Recipe.usual(task), lambda share: climb.tick(0.5 * share, "finding features"))
     rounds: list[Callable[[], list[pairs.Pair]]] = [
@@ -128,11 +128,11 @@ def _match_all(climb: Climb) -> None:
     ]
     ends = (0.0, 0.6, 0.75, 0.85, 1.0)
     for number, (choose, low, high) in enumerate(zip(rounds, ends[:-1], ends[1:], strict=True)):
-        chosen = [tuple(pair) for pair in journal.plan(f"pairs-{number}", choose)]
-        told = _part(climb, 0.5 + 0.45 * low, 0.5 + 0.45 * high, "matching photos")
-        matching.match(task, chosen, task.settings.sift_affine, told)
+        chosen = [tuple(pair) for pair in store.plan(f"pairs-{number}", choose)]
+        report_progress = _part(climb, 0.5 + 0.45 * low, 0.5 + 0.45 * high, "matching photos")
+        matching.match(task, chosen, task.settings.sift_affine, report_progress)
     climb.tick(0.95, "finding focal lengths")
-    journal.plan("calibrated", lambda: calibrate(task))
+    store.plan("calibrated", lambda: calibrate(task))
 
 
 def _part(climb: Climb, low: float, high: float, words: str) -> Callable[[float], None]:
@@ -145,7 +145,7 @@ def _more(seen: Graph) -> list[pairs.Pair]:
 
 def _for_weak(seen: Graph) -> list[pairs.Pair]:
     weak = {number for number, row in enumerate(seen.inliers) if (row >= STRONG).sum() < _WEAK_PARTNERS}
-    return pairs.pairs_of(weak, seen.inliers, seen.tried, _MOST_PAIRS)
+    return pairs.pairs_of(weak, seen.inliers, seen.tried, _MAX_PAIRS)
 
 
 def _globally(climb: Climb, best: Model | None, left: set[int], seen: Graph) -> list[Model]:
@@ -195,13 +195,13 @@ def _border(left: set[int], seen: Graph) -> set[int]:
 
 def _anew(climb: Climb, best: Model | None, chosen: set[int], seen: Graph, recipe: Recipe) -> list[Model]:
     """Other features for the chosen photos; matched with all that they were matched with, and more; mapped."""
-    task, journal = climb.task, climb.journal
+    task, store = climb.task, climb.store
     if len(chosen) > 0.5 * len(task.paths):
         chosen = set(range(len(task.paths)))
-    journal.branch()
+    store.branch()
     key = f"{recipe.affine}-{recipe.masked}"
-    numbers = journal.plan(f"photos-{key}", lambda: _forgotten(task, chosen))
-    listed = journal.plan(f"pairs-{key}", lambda: _pairs_anew(set(numbers), seen))
+    numbers = store.plan(f"photos-{key}", lambda: _forgotten(task, chosen))
+    listed = store.plan(f"pairs-{key}", lambda: _pairs_anew(set(numbers), seen))
     features.extract(task, numbers, recipe, lambda share: climb.tick(0.5 * share, "looking closer at some photos"))
     matching.match(
         task,
@@ -222,14 +222,14 @@ def _forgotten(task: Task, chosen: set[int]) -> list[int]:
 
 
 def _pairs_anew(chosen: set[int], seen: Graph) -> list[pairs.Pair]:
-    again = {
+    rematched = {
         (min(one, other), max(one, other))
         for one in chosen
         for other in range(len(seen.inliers))
         if seen.inliers[one, other]
     }
     tried = seen.inliers.astype(bool)
-    return sorted(again | set(pairs.pairs_of(chosen, seen.inliers, tried, _MOST_PAIRS)))
+    return sorted(rematched | set(pairs.pairs_of(chosen, seen.inliers, tried, _MAX_PAIRS)))
 
 
 RUNGS = (

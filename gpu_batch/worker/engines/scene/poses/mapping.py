@@ -10,7 +10,7 @@ from worker.engines.scene.poses.task import Model, Task
 _NARROW_DEGREES = 1.0
 """How far a sighting may lie from its point's direction before bundle adjustment; pycolmap's own limit."""
 _WIDE_DEGREES = 5.0
-_LEAST = 3
+_MIN_MODEL_PHOTOS = 3
 """Photos of the smallest model."""
 _ROUNDS = 2
 _FILTER_PX = 2.0
@@ -27,7 +27,7 @@ def global_models(task: Task) -> list[Model]:
     found = _at_once(task, task.names, _NARROW_DEGREES)
     taken = {name for model in found for name in model.names}
     rest = [name for name in task.names if name not in taken]
-    return found + (_at_once(task, rest, _WIDE_DEGREES) if len(rest) >= _LEAST else [])
+    return found + (_at_once(task, rest, _WIDE_DEGREES) if len(rest) >= _MIN_MODEL_PHOTOS else [])
 
 
 def _at_once(task: Task, names: list[str], degrees: float) -> list[Model]:
@@ -77,7 +77,7 @@ def _incremental(task: Task) -> pycolmap.IncrementalPipelineOptions:
     options.extract_colors = False
     options.image_names = task.names
     # An object's photos are a loop: small parts count too, they may be joined later.
-    options.min_model_size = _LEAST
+    options.min_model_size = _MIN_MODEL_PHOTOS
     # COLMAP asks for 30 points: a photo that hangs on one other shares few points with two. What is wrong is judged.
     options.mapper.abs_pose_min_num_inliers = VERIFIED
     return options

@@ -14,7 +14,7 @@ from worker.engines.scene.poses.task import Task
 Ints = npt.NDArray[np.int64]
 
 _CHUNK = 60
-_FEW = 8
+_PAIRS_PER_TICK = 8
 VERIFIED = 15
 """Matches that agree with one camera motion: fewer are chance (COLMAP's own limit)."""
 STRONG = 30
@@ -75,15 +75,15 @@ def match_again(task: Task, pairs: list[Pair], tick: Callable[[float], None]) ->
     A few at a time: at a tick every pair has its matches, old or new.
     """
     names = task.names
-    for start in range(0, len(pairs), _FEW):
-        chunk = pairs[start : start + _FEW]
+    for start in range(0, len(pairs), _PAIRS_PER_TICK):
+        chunk = pairs[start : start + _PAIRS_PER_TICK]
         with pycolmap.Database.open(task.database) as database:
             ids = {image.name: image.image_id for image in database.read_all_images()}
             for a, b in chunk:
                 database.delete_matches(ids[names[a]], ids[names[b]])
                 database.delete_two_view_geometry(ids[names[a]], ids[names[b]])
         match(task, chunk, True, lambda share: None)
-        tick(min(1.0, (start + _FEW) / len(pairs)))
+        tick(min(1.0, (start + _PAIRS_PER_TICK) / len(pairs)))
 
 
 def descriptors(task: Task) -> list[npt.NDArray[np.uint8]]:

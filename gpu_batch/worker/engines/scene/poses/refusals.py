@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from worker.engines.scene.intake import listed
+from worker.engines.scene.photo_checks import listed
 from worker.engines.scene.photos import MIN_PHOTOS
 from worker.engines.scene.poses.matching import STRONG, Graph
 from worker.engines.scene.poses.task import Model, Task
@@ -10,7 +10,7 @@ from worker.errors import InputError
 
 _TURNED = 0.6
 """Share of well-matched pairs without parallax from which the camera is held to have turned only."""
-_SECOND = 1 / 3
+_SECOND_SCENE_SHARE = 1 / 3
 """Share of the largest group of photos from which another one is a scene of its own."""
 
 
@@ -38,7 +38,7 @@ def refuse_parts(task: Task, models: Sequence[Model], seen: Graph) -> None:
     """
     first = models[0].names if models else set()
     second = max((model.names - first for model in models[1:]), key=len, default=set())
-    if len(second) >= max(MIN_PHOTOS, _SECOND * len(first)):
+    if len(second) >= max(MIN_PHOTOS, _SECOND_SCENE_SHARE * len(first)):
         raise InputError(
             "photos_of_two_scenes",
             f"The photos fall into groups of {len(first)} and {len(second)} that do not connect: "

@@ -18,11 +18,11 @@ from worker.engines.image.adapters.compiled import add_slots
 from worker.errors import BugError
 
 _GRAPHS = 32
-"""Most versions of a compiled block before torch gives up; its own limit is 8."""
+"""The maximum of versions of a compiled block before torch gives up; its own limit is 8."""
 
 
 @dataclass(frozen=True)
-class Levers:
+class Optimizations:
     """How a pipeline is set up."""
 
     dtype: Literal["bf16", "fp32"] = "fp32"
@@ -32,7 +32,7 @@ class Levers:
     channels_last: bool = False
 
     @classmethod
-    def read(cls, device: Device, environment: Mapping[str, str] = os.environ) -> "Levers":
+    def read(cls, device: Device, environment: Mapping[str, str] = os.environ) -> "Optimizations":
         """The environment's, else the device's own: channels last, and on a GPU bf16 and compiled.
 
         Raises BugError with the setting that cannot be.
@@ -72,7 +72,7 @@ class Levers:
         if self.channels_last:
             pipeline.vae.to(memory_format=torch.channels_last)
         if self.compile:
-            # A compiled graph keeps the layers that it was made of: places for adapters come first.
+            # A compiled graph keeps the layers that it was made of: slots for adapters come first.
             add_slots(pipeline)
             # One graph each for no adapter and for one to four, for one picture and for several.
             torch._dynamo.config.recompile_limit = _GRAPHS

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from worker.engines.image.loading import NOTE
+from worker.engines.image.loader import NOTE
 
 MODEL = "flux-schnell"
 MARK = "standin.json"
@@ -30,20 +30,23 @@ _CLIP_LENGTH = 77
 def build(folder: Path) -> Path:
     """Write `folder/flux-schnell/` unless it is there; returns its path. Same bytes on every machine, safe to race.
 
-    A real model that lies there is left alone. An older stand-in is replaced.
+    A real model that lies there is left alone. An older untrained model is replaced.
     """
     target = folder / MODEL
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".standin.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _stands(target):
+        if _is_up_to_date(target):
             return target
         fresh = folder / f".{MODEL}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         _pipeline(fresh / "tokens").save_pretrained(fresh / "model", safe_serialization=True)
         for file in (fresh / "model").rglob("*.safetensors"):
             file.chmod(0o644)  # safetensors writes for its owner alone; the worker may be another user
-        mark = {"version": _VERSION, "what": "random weights, made by worker.engines.image.standin: pictures are noise"}
+        mark = {
+            "version": _VERSION,
+            "what": "random weights, made by worker.engines.image.untrained: pictures are noise",
+        }
         (fresh / "model" / MARK).write_text(json.dumps(mark))
         (fresh / "model" / NOTE).write_text(_NOTE + "\n")
         shutil.rmtree(target, ignore_errors=True)
@@ -52,7 +55,7 @@ def build(folder: Path) -> Path:
     return target
 
 
-def _stands(target: Path) -> bool:
+def _is_up_to_date(target: Path) -> bool:
     if not (target / "model_index.json").exists():
         return False
     mark = target / MARK

@@ -10,11 +10,11 @@ from snapforge.contracts.results import PoseRung
 from worker.engines.scene.colmap import pycolmap
 from worker.engines.scene.poses.task import Model
 
-_MOST_MODELS = 6
-_LEAST_PHOTOS = 3
+_MAX_MODELS = 6
+_MIN_PHOTOS = 3
 
 
-class Journal:
+class ProgressStore:
     """`journal.json` and `models/` in a folder; models are kept with the features that they were made of."""
 
     def __init__(self, folder: pathlib.Path) -> None:
@@ -69,14 +69,14 @@ class Journal:
         number = len(self._record["rungs"])
         for index, model in enumerate(models):
             photos = model.reconstruction.num_reg_images()
-            if photos >= _LEAST_PHOTOS:
+            if photos >= _MIN_PHOTOS:
                 folder = f"{number}-{index}"
                 (self._models / folder).mkdir(parents=True, exist_ok=True)
                 model.reconstruction.write(self._models / folder)
                 one = {"folder": folder, "method": model.method, "photos": photos, "error": model.error_px}
                 self._record["models"].append(one)
         # With equal photos the earlier rung stays.
-        self._record["models"] = sorted(self._record["models"], key=lambda one: -one["photos"])[:_MOST_MODELS]
+        self._record["models"] = sorted(self._record["models"], key=lambda one: -one["photos"])[:_MAX_MODELS]
         self._record["rungs"].append(rung.model_dump(mode="json"))
         self._write()
         for folder_ in self._models.glob("*"):

@@ -1,4 +1,4 @@
-"""Focal lengths of photos that do not tell theirs, from the match graph itself."""
+"""Focal lengths of photos without one in their EXIF, from the match graph itself."""
 
 import pathlib
 import shutil

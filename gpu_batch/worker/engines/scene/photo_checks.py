@@ -17,22 +17,22 @@ MIN_SIDE_PX = 160
 """Of the shorter side: below, hardly a feature is found."""
 _THUMB_PX = 32
 _LOOK_PX = 256
-_SAME = 4.0
+_MAX_COPY_DIFFERENCE = 4.0
 """Grey levels: two photos show the same view where 98 % of their 32-pixel thumbnails differ by less. Re-encoded copies
 differ by up to 2, a step of a quarter degree round a rendered object by 6."""
-_FLAT = 2.5
+_MIN_SPREAD = 2.5
 """Grey levels: the spread of a photo under which it shows nothing."""
 
 
 @dataclass(frozen=True)
-class Intake:
+class CheckedPhotos:
     """Which photos can be used (numbers, rising), and plain words about the others."""
 
     usable: tuple[int, ...]
     notes: tuple[str, ...]
 
 
-def inspect(given: Sequence[Photo], paths: Sequence[pathlib.Path]) -> Intake:
+def inspect(given: Sequence[Photo], paths: Sequence[pathlib.Path]) -> CheckedPhotos:
     """Look at each photo, small and one at a time; leave out what cannot be used, and refuse sets that cannot work.
 
     Raises:
@@ -67,12 +67,12 @@ def inspect(given: Sequence[Photo], paths: Sequence[pathlib.Path]) -> Intake:
         )
     if copies:
         notes.append(f"Left out, because another photo shows the very same view: {listed(copies)}.")
-    return Intake(tuple(thumbs), tuple(notes))
+    return CheckedPhotos(tuple(thumbs), tuple(notes))
 
 
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """The names, of which at most `most` are spelled out."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def listed(names: Sequence[str], max_count: int = 12) -> str:
+    """The names, of which at most `max_count` are spelled out."""
+    return ", ".join(names[:max_count]) + (f" and {len(names) - max_count} more" if len(names) > max_count else "")
 
 
 def _too_few(count: int) -> InputError:
@@ -95,10 +95,10 @@ def _look(path: pathlib.Path) -> tuple[npt.NDArray[np.float32] | None, str]:
     alpha = small[..., 3:] / 255
     grey = (small[..., :3] * alpha + 127 * (1 - alpha)).mean(2)
     shown = alpha[..., 0] > 0.5
-    if not shown.any() or float(grey[shown].std()) < _FLAT:
+    if not shown.any() or float(grey[shown].std()) < _MIN_SPREAD:
         return None, "they show nothing (one colour from edge to edge)"
     return np.asarray(cv2.resize(grey, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA), np.float32), ""
 
 
 def _alike(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
-    return float(np.quantile(np.abs(one - other), 0.98)) < _SAME
+    return float(np.quantile(np.abs(one - other), 0.98)) < _MAX_COPY_DIFFERENCE

@@ -1,4 +1,4 @@
-"""The frame's rooms one by one: progress, stopping, usage, logs, what an exception means."""
+"""The frame's modules one by one: progress, stopping, usage, logs, what an exception means."""
 
 import errno
 import json
@@ -87,7 +87,7 @@ class TestReporter:
         assert reporter.done("s3://b/result.json", 5.0)
         reporter.progress("four", 3.0, None, start=True)
         assert not reporter.failed(Interrupted(), None, 5.0)
-        assert [type(report) for report in job.listen()] == [Progress, Progress, Progress, Done]
+        assert [type(report) for report in job.receive_reports()] == [Progress, Progress, Progress, Done]
 
     def test_a_long_message_is_cut(self, region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
         """A queue's message has a limit; the log has it whole."""
@@ -144,8 +144,8 @@ class TestStop:
             assert called.wait(10)
         assert isinstance(stuck[0], DeadlineError)
 
-    def test_a_deaf_stage_is_ended_from_outside(self, region: Region, tmp_path: Path) -> None:
-        """In a real process: SIGTERM while it sleeps; Failed is told, the scratch folder is gone."""
+    def test_a_stage_that_does_not_notice_is_ended_from_outside(self, region: Region, tmp_path: Path) -> None:
+        """In a real process: SIGTERM while it sleeps; Failed is reported, the scratch folder is gone."""
         job = region.job(work())
         worker = job.start(module="tests.gpu_batch.frame.toy_stuck", WORKSPACE=str(tmp_path))
         job.wait_for_stage("sleep")
@@ -252,7 +252,7 @@ class TestMeaning:
         assert explain(type("OutOfMemoryError", (RuntimeError,), {})("x")).category == "out_of_memory"
         assert "torch" not in vars(sys.modules["worker.errors"])
 
-    def test_storage_errors_are_missing_refused_or_weather(self) -> None:
+    def test_storage_errors_are_missing_refused_or_transient(self) -> None:
         """A refusal is a policy of ours that is wrong: trying again does not help."""
         assert isinstance(explain_storage(_client_error("NoSuchKey"), "u"), Missing)
         assert isinstance(explain_storage(_client_error("AccessDenied"), "u"), BugError)
@@ -340,7 +340,7 @@ class TestScratch:
                 assert list(again.iterdir()) == []
         assert list((tmp_path / "base").iterdir()) == []
 
-    def test_no_place_for_it_is_told(self, region: Region, tmp_path: Path) -> None:
+    def test_no_location_for_it_is_reported(self, region: Region, tmp_path: Path) -> None:
         """WORKSPACE is a file: ours to mend, and the job hears it."""
         (tmp_path / "file").touch()
         job = region.job(work())

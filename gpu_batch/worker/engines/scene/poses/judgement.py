@@ -11,7 +11,7 @@ from worker.engines.scene.poses.task import Model, Task
 
 Array = npt.NDArray[np.float64]
 
-_LEAST_SIGHTINGS = 12
+_MIN_OBSERVATIONS = 12
 _FOCAL = (0.3, 6.0)
 """Focal lengths that cameras have, in longer sides of the photo."""
 _DISTORTION = 0.9
@@ -74,7 +74,7 @@ def _possible(reconstruction: pycolmap.Reconstruction, image: pycolmap.Image) ->
     if not _FOCAL[0] < focal < _FOCAL[1] or abs(bend) > _DISTORTION:
         return False
     seen = [reconstruction.points3D[spot.point3D_id] for spot in image.get_observation_points2D()]
-    if len(seen) < _LEAST_SIGHTINGS:
+    if len(seen) < _MIN_OBSERVATIONS:
         return False
     depth = _homogeneous(np.array([point.xyz for point in seen])) @ image.cam_from_world().matrix()[2]
     return bool((depth <= 0).mean() <= _BEHIND and np.median([point.error for point in seen]) <= _WIDE_PX)

@@ -7,27 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from worker.engines.base import Device
-from worker.engines.image.levers import Levers
+from worker.engines.image.optimizations import Optimizations
 from worker.errors import BugError
 
 NOTE = "note.txt"
 """A model's folder may hold it: plain words to the customer about what draws here."""
 
 
-def load_pipeline(folder: Path, device: Device, levers: Levers, *, reduced: bool) -> Any:
-    """The diffusers pipeline in `folder`, which must hold safetensors, on `device` and set up by `levers`.
+def load_pipeline(folder: Path, device: Device, optimizations: Optimizations, *, reduced: bool) -> Any:
+    """The diffusers pipeline in `folder`, which must hold safetensors, on `device` and set up by `optimizations`.
 
     `reduced` decodes in tiles and, on CUDA, keeps in GPU memory only the part that computes. Raises BugError where the
     folder is no complete model.
     """
-    pipeline = read_pipeline(folder, bf16=levers.dtype == "bf16")
+    pipeline = read_pipeline(folder, bf16=optimizations.dtype == "bf16")
     if reduced:
         pipeline.vae.enable_tiling()
     if device == "cuda" and reduced:
         pipeline.enable_model_cpu_offload()
     else:
         pipeline.to(device)
-    levers.apply(pipeline)
+    optimizations.apply(pipeline)
     return pipeline
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker.engines.scene.masks import LEAST, MOST, Mask
+from worker.engines.scene.masks import MAX_SHARE, MIN_SHARE, Mask
 from worker.engines.scene.masks.grabcut import refine, without_specks
 from worker.engines.scene.photos import Image
 
@@ -74,4 +74,4 @@ def cut(small: Image) -> Mask | None:
         return None
     # GrabCut's colour models know no light fall-off: what lies within the sheet's noise stays background.
     solid = without_specks(np.asarray(found & (away > maybe * 0.6), np.uint8))
-    return np.asarray(solid * np.uint8(255)) if LEAST < solid.mean() < MOST else None
+    return np.asarray(solid * np.uint8(255)) if MIN_SHARE < solid.mean() < MAX_SHARE else None

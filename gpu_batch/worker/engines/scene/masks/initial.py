@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 from worker.engines.scene import photos
-from worker.engines.scene.masks import LEAST, WORK_PX, Kind, Mask, plain, still
+from worker.engines.scene.masks import MIN_SHARE, WORK_PX, Kind, Mask, plain_background, static_background
 from worker.engines.scene.masks.store import Masks
 from worker.engines.scene.photos import Image
 
 if TYPE_CHECKING:
     from worker.engines.scene.masks.segmenter import Segmenter
 
-_MOST_FAILED = 0.2
+_MAX_FAILED = 0.2
 _PLAIN_SHARE = 0.9
 _LOOK_PX = 256
 Tick = Callable[[float], None]
@@ -24,7 +24,7 @@ Cut = Callable[[Image], Mask | None]
 
 
 @dataclass(frozen=True)
-class First:
+class InitialMasks:
     """The kind of the masks that were made, `none` unless most photos have one; and plain words about exceptions."""
 
     kind: Kind
@@ -40,7 +40,7 @@ class _Survey:
     plain: bool
 
 
-def make(paths: Sequence[pathlib.Path], store: Masks, segmenter: "Segmenter | None", tick: Tick) -> First:
+def make(paths: Sequence[pathlib.Path], store: Masks, segmenter: "Segmenter | None", tick: Tick) -> InitialMasks:
     """Choose a kind for the opaque photos and write all masks. Photos are read small, one at a time, twice."""
     seen = _survey(paths, lambda share: tick(0.4 * share))
     kind, cut = _method(paths, seen, segmenter)
@@ -55,7 +55,7 @@ def make(paths: Sequence[pathlib.Path], store: Masks, segmenter: "Segmenter | No
         else:
             store.put(index, mask)
         tick(0.4 + 0.6 * number / len(paths))
-    if cut and len(failed) > _MOST_FAILED * len(seen.opaque):
+    if cut and len(failed) > _MAX_FAILED * len(seen.opaque):
         # What fails so often is not to be believed where it does not.
         for index in seen.opaque:
             store.drop(index)
@@ -68,7 +68,7 @@ def make(paths: Sequence[pathlib.Path], store: Masks, segmenter: "Segmenter | No
             f"{len(seen.clear)} of {len(paths)} photos have a transparent background, the others none: "
             "the object is cut out of the others as well as it can be told."
         )
-    return First(kind, tuple(notes))
+    return InitialMasks(kind, tuple(notes))
 
 
 def _survey(paths: Sequence[pathlib.Path], tick: Tick) -> _Survey:
@@ -79,16 +79,18 @@ def _survey(paths: Sequence[pathlib.Path], tick: Tick) -> _Survey:
             clear.append(index)
         else:
             opaque.append(index)
-            plains += plain.is_plain(plain.fit_sheet(small[..., :3]))
-            look = photos.shrink(np.ascontiguousarray(small[..., :3]), still.LOOK_PX)
+            plains += plain_background.is_plain(plain_background.fit_sheet(small[..., :3]))
+            look = photos.shrink(np.ascontiguousarray(small[..., :3]), static_background.LOOK_PX)
             greys.append(np.asarray(cv2.cvtColor(look, cv2.COLOR_RGB2GRAY), np.uint8))
         tick((index + 1) / len(paths))
     even = bool(opaque) and plains >= _PLAIN_SHARE * len(opaque)
-    return _Survey(tuple(clear), tuple(opaque), not even and len(greys) > 3 and still.stands_still(greys), even)
+    return _Survey(
+        tuple(clear), tuple(opaque), not even and len(greys) > 3 and static_background.stands_still(greys), even
+    )
 
 
 def _transparent(image: Image) -> bool:
-    return bool((image[..., 3] < 128).mean() > LEAST and (image[..., 3] > 128).any())
+    return bool((image[..., 3] < 128).mean() > MIN_SHARE and (image[..., 3] > 128).any())
 
 
 def _method(paths: Sequence[pathlib.Path], seen: _Survey, segmenter: "Segmenter | None") -> tuple[Kind, Cut | None]:
@@ -98,9 +100,9 @@ def _method(paths: Sequence[pathlib.Path], seen: _Survey, segmenter: "Segmenter 
     if segmenter is not None:
         return "model", segmenter.cut
     if seen.still:
-        every = max(1, -(-len(seen.opaque) // still.MOST_PHOTOS))
-        backdrop = still.learn([photos.read_small(paths[index], WORK_PX) for index in seen.opaque[::every]])
-        return "background", lambda image: still.cut(image, backdrop)
+        every = max(1, -(-len(seen.opaque) // static_background.MAX_PHOTOS))
+        backdrop = static_background.learn([photos.read_small(paths[index], WORK_PX) for index in seen.opaque[::every]])
+        return "background", lambda image: static_background.cut(image, backdrop)
     if seen.plain:
-        return "grabcut", plain.cut
+        return "grabcut", plain_background.cut
     return "none", None

@@ -1,4 +1,4 @@
-"""The warm worker's rooms one by one: the rule of choice, sharing out, upkeep on a clock of ours, settings."""
+"""The warm worker's modules one by one: selection, sharing out, the heartbeat on a clock of ours."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,16 +13,15 @@ from snapforge.contracts.tickets import BEAT, CANCELED, LOST_SECONDS, Ticket
 from tests.gpu_batch.frame.warm import work
 from worker.signals import GRACE_S, Stop
 from worker.storage import Missing, Storage
-from worker.warm.choice import choose, share_out
-from worker.warm.intake import Hand
-from worker.warm.order import Key, Order
+from worker.warm.heartbeat import TICK_S, Heartbeat
+from worker.warm.in_flight_job import BatchKey, InFlightJob, InFlightJobs
 from worker.warm.queues import VISIBILITY_S, Message, Queues
-from worker.warm.upkeep import TICK_S, Upkeep
+from worker.warm.selection import choose, share_out
 
 
 @dataclass
-class Waits:
-    """An order as the choice sees it."""
+class WaitingJob:
+    """What the selection asks of a job."""
 
     name: str
     model: str = "m"
@@ -37,54 +36,56 @@ class Waits:
         self.missing = list(range(self.pictures))
 
     @property
-    def key(self) -> Key:
+    def key(self) -> BatchKey:
         """Size and model decide."""
-        return Key(self.model, self.reduced, self.width, 64, 4, 0.0, ())
+        return BatchKey(self.model, self.reduced, self.width, 64, 4, 0.0, ())
 
 
-def chosen(*orders: Waits, room: int = 4, loaded: str | None = "m", turn: int = 0, now: float = 1.0) -> dict[str, int]:
-    """Pictures of each order in the next micro-batch."""
-    shares = choose(orders, room, loaded and (loaded, False), turn, now)
-    return {share.order.name: len(share.indices) for share in shares}
+def chosen(
+    *jobs: WaitingJob, capacity: int = 4, loaded: str | None = "m", turn: int = 0, now: float = 1.0
+) -> dict[str, int]:
+    """Pictures of each job in the next micro-batch."""
+    shares = choose(jobs, capacity, loaded and (loaded, False), turn, now)
+    return {share.job.name: len(share.indices) for share in shares}
 
 
 @pytest.mark.part("JOB-6")
 class TestChoice:
     def test_urgency_leads_then_who_came_first(self) -> None:
         """Of unequal sizes only one can be drawn."""
-        first, later = Waits("first", arrived=0.1), Waits("later", arrived=0.2, width=96)
+        first, later = WaitingJob("first", arrived=0.1), WaitingJob("later", arrived=0.2, width=96)
         assert chosen(first, later) == {"first": 1}
-        assert chosen(first, later, Waits("rush", priority=0, arrived=0.9, width=128)) == {"rush": 1}
+        assert chosen(first, later, WaitingJob("rush", priority=0, arrived=0.9, width=128)) == {"rush": 1}
         assert chosen() == {}
 
-    def test_compatible_orders_fill_it_the_urgent_ones_first(self) -> None:
-        """Part of a large order where no more fits."""
-        orders = (Waits("bulk", priority=2, pictures=9), Waits("standard", arrived=0.5, pictures=2))
-        assert chosen(*orders) == {"standard": 2, "bulk": 2}
-        assert chosen(Waits("other", width=96), room=1) == {"other": 1}
+    def test_compatible_jobs_fill_it_the_urgent_ones_first(self) -> None:
+        """Part of a large job where no more fits."""
+        jobs = (WaitingJob("bulk", priority=2, pictures=9), WaitingJob("standard", arrived=0.5, pictures=2))
+        assert chosen(*jobs) == {"standard": 2, "bulk": 2}
+        assert chosen(WaitingJob("other", width=96), capacity=1) == {"other": 1}
 
     def test_the_least_urgent_lead_every_eighth(self) -> None:
-        """However many rush orders come."""
-        orders = (Waits("rush", priority=0), Waits("bulk", priority=2, width=96))
-        led = [next(iter(chosen(*orders, turn=turn))) for turn in range(16)]
+        """However many rush jobs come."""
+        jobs = (WaitingJob("rush", priority=0), WaitingJob("bulk", priority=2, width=96))
+        led = [next(iter(chosen(*jobs, turn=turn))) for turn in range(16)]
         assert led == (["rush"] * 7 + ["bulk"]) * 2
 
     @pytest.mark.part("JOB-7")
     def test_the_loaded_model_goes_on_until_another_has_waited_long(self) -> None:
-        """For 20 s; an urgent order swaps at once. The reduced model is another one than the whole."""
-        old, new = Waits("old", model="other", arrived=0.0), Waits("new", arrived=5.0)
+        """For 20 s; an urgent job swaps at once. The reduced model is another one than the whole."""
+        old, new = WaitingJob("old", model="other", arrived=0.0), WaitingJob("new", arrived=5.0)
         assert chosen(old, new, now=19.0) == {"new": 1}
         assert chosen(old, new, now=21.0) == {"old": 1}
-        assert chosen(Waits("rush", model="other", priority=0), new) == {"rush": 1}
-        reduced = Waits("reduced", reduced=True, arrived=0.0)
+        assert chosen(WaitingJob("rush", model="other", priority=0), new) == {"rush": 1}
+        reduced = WaitingJob("reduced", reduced=True, arrived=0.0)
         assert chosen(reduced, new, now=19.0) == {"new": 1}
         assert chosen(reduced, new, now=19.0, loaded=None) == {"reduced": 1}
 
-    def test_of_equals_who_came_first_gets_the_room(self) -> None:
-        """Whatever order they are listed in; the leader's pictures come before those of more urgent companions."""
-        first, second = Waits("first", arrived=1.0, pictures=3), Waits("second", arrived=2.0, pictures=3)
+    def test_of_equals_who_came_first_gets_the_capacity(self) -> None:
+        """Whatever order they are listed in; the leader's pictures come before those of more urgent jobs."""
+        first, second = WaitingJob("first", arrived=1.0, pictures=3), WaitingJob("second", arrived=2.0, pictures=3)
         assert chosen(second, first) == {"first": 3, "second": 1}
-        bulk, rush = Waits("bulk", priority=2, pictures=3), Waits("rush", priority=0, pictures=3)
+        bulk, rush = WaitingJob("bulk", priority=2, pictures=3), WaitingJob("rush", priority=0, pictures=3)
         assert chosen(rush, bulk, turn=7) == {"bulk": 3, "rush": 1}
 
     @pytest.mark.part("JOB-12")
@@ -98,7 +99,7 @@ class TestChoice:
         assert sum(parts) == total
 
 
-class Shelf:
+class MemoryStorage:
     """S3 in memory, with a note of what was written when."""
 
     def __init__(self) -> None:
@@ -127,91 +128,95 @@ class Extended:
             self.calls.append([message.receipt for message in messages])
 
 
-class Tended:
-    """Orders in hand, an upkeep, and a clock that the test moves."""
+class Scenario:
+    """Jobs in flight, a heartbeat, and a clock that the test moves."""
 
     def __init__(self, deadline_s: float = 600.0) -> None:
-        self.shelf, self.queues, self.hand = Shelf(), Extended(), Hand()
+        self.storage, self.queues, self.in_flight = MemoryStorage(), Extended(), InFlightJobs()
         self.stuck = 0
-        self.upkeep = Upkeep(self.hand, cast(Storage, self.shelf), cast(Queues, self.queues), "warm-1", self._on_stuck)
+        self.heartbeat = Heartbeat(
+            self.in_flight, cast(Storage, self.storage), cast(Queues, self.queues), "warm-1", self._on_stuck
+        )
         self.claimed, self.unclaimed = (self._order(name, deadline_s) for name in ("a", "b"))
         self.claimed.attempt = cast(Any, object())
 
     def _on_stuck(self) -> None:
         self.stuck += 1
 
-    def _order(self, name: str, deadline_s: float) -> Order:
+    def _order(self, name: str, deadline_s: float) -> InFlightJob:
         prefix = f"s3://bucket/runs/{name}/1/1/"
         manifest = Manifest(
             job_id=name, run=1, attempt=1, deadline=datetime.now(UTC) + timedelta(seconds=deadline_s),
             reports_queue_url="q", output_uri=prefix, work=work(),
         )  # fmt: skip
         ticket = Ticket(job_id=name, run=1, attempt=1, manifest_uri=prefix + "manifest.json", group="g", pictures=1)
-        order = Order(Message(name, "{}", f"receipt-{name}", "q", 1), ticket, manifest, Stop(None, lambda error: None))
-        order.arrived = order.extended_at = 0.0
-        self.hand.add(order)
-        return order
+        job = InFlightJob(
+            Message(name, "{}", f"receipt-{name}", "q", 1), ticket, manifest, Stop(None, lambda error: None)
+        )
+        job.arrived = job.visibility_extended_at = 0.0
+        self.in_flight.add(job)
+        return job
 
 
 @pytest.mark.part("JOB-4")
-class TestUpkeep:
+class TestHeartbeat:
     def test_beats_come_often_enough_and_only_of_what_is_claimed(self) -> None:
         """Ten minutes of ticks: never longer than the contract says, far from what counts as lost."""
-        tended = Tended()
+        scenario = Scenario()
         times = []
         for second in range(100, 700):
-            before = len(tended.shelf.written)
-            tended.upkeep.tend(float(second))
-            times += [second] * (len(tended.shelf.written) - before)
-        assert {uri.rpartition("/")[2] for uri in tended.shelf.written} == {BEAT}
-        assert all("/a/" in uri for uri in tended.shelf.written)
+            before = len(scenario.storage.written)
+            scenario.heartbeat.tick(float(second))
+            times += [second] * (len(scenario.storage.written) - before)
+        assert {uri.rpartition("/")[2] for uri in scenario.storage.written} == {BEAT}
+        assert all("/a/" in uri for uri in scenario.storage.written)
         gaps = {later - earlier for earlier, later in pairwise(times)}
         assert max(gaps) + TICK_S <= 20
         assert max(gaps) < LOST_SECONDS / 3
-        assert json.loads(tended.shelf.objects[tended.claimed.prefix + BEAT])["batch_job_id"] == "warm-1"
+        assert json.loads(scenario.storage.objects[scenario.claimed.prefix + BEAT])["batch_job_id"] == "warm-1"
 
     def test_messages_stay_invisible_claimed_or_not(self) -> None:
         """Two tries before the queue's own time is over."""
-        tended = Tended()
+        scenario = Scenario()
         for second in range(601):
-            tended.upkeep.tend(float(second))
-        assert len(tended.queues.calls) >= 2 * 600 / VISIBILITY_S
-        assert all(sorted(call) == ["receipt-a", "receipt-b"] for call in tended.queues.calls)
+            scenario.heartbeat.tick(float(second))
+        assert len(scenario.queues.calls) >= 2 * 600 / VISIBILITY_S
+        assert all(sorted(call) == ["receipt-a", "receipt-b"] for call in scenario.queues.calls)
 
     @pytest.mark.part("JOB-5")
     def test_a_cancel_is_seen_within_seconds(self) -> None:
         """The next look finds it."""
-        tended = Tended()
-        tended.upkeep.tend(100.0)
-        tended.shelf.write(tended.claimed.prefix + CANCELED, b"{}", "application/json")
+        scenario = Scenario()
+        scenario.heartbeat.tick(100.0)
+        scenario.storage.write(scenario.claimed.prefix + CANCELED, b"{}", "application/json")
         for second in range(101, 105):
-            tended.upkeep.tend(float(second))
-        assert tended.claimed.canceled.is_set()
-        assert not tended.unclaimed.canceled.is_set()
+            scenario.heartbeat.tick(float(second))
+        assert scenario.claimed.canceled.is_set()
+        assert not scenario.unclaimed.canceled.is_set()
 
     def test_a_drawing_that_does_not_come_back_is_given_up(self) -> None:
         """Long after the deadline of what is being drawn, not of what is drawn, and not while it may still notice."""
-        noticing = Tended(deadline_s=5 - GRACE_S)
-        noticing.upkeep.tend(1.0)
+        noticing = Scenario(deadline_s=5 - GRACE_S)
+        noticing.heartbeat.tick(1.0)
         assert noticing.stuck == 0
-        tended = Tended(deadline_s=-GRACE_S - 1)
-        tended.upkeep.tend(1.0)
-        assert tended.stuck == 1
-        tended.claimed.handed = tended.claimed.wanted
-        tended.upkeep.tend(2.0)
-        assert tended.stuck == 1
+        scenario = Scenario(deadline_s=-GRACE_S - 1)
+        scenario.heartbeat.tick(1.0)
+        assert scenario.stuck == 1
+        scenario.claimed.drawn_count = scenario.claimed.to_draw
+        scenario.heartbeat.tick(2.0)
+        assert scenario.stuck == 1
 
-    def test_weather_is_tried_again_at_the_next_tick(self) -> None:
+    def test_an_outage_is_tried_again_at_the_next_tick(self) -> None:
         """A beat that could not be written is due still."""
-        tended = Tended()
+        scenario = Scenario()
 
         def out_of_reach(uri: str, body: bytes, media_type: str) -> None:
             from worker.errors import TransientError
 
             raise TransientError("storage_unavailable", uri)
 
-        write, tended.shelf.write = tended.shelf.write, cast(Any, out_of_reach)
-        tended.upkeep.tend(100.0)
-        tended.shelf.write = cast(Any, write)
-        tended.upkeep.tend(101.0)
-        assert tended.shelf.written == [tended.claimed.prefix + BEAT]
+        write, scenario.storage.write = scenario.storage.write, cast(Any, out_of_reach)
+        scenario.heartbeat.tick(100.0)
+        scenario.storage.write = cast(Any, write)
+        scenario.heartbeat.tick(101.0)
+        assert scenario.storage.written == [scenario.claimed.prefix + BEAT]

@@ -9,7 +9,7 @@ import pytest
 from infrastructure.local.demo.render.studio import picture, render_photos, turntable
 from tests.gpu_batch.scene.attempt import Entry, work_of
 from tests.gpu_batch.scene.conftest import FOCAL, SIZE
-from worker.engines.scene.masks import first, still
+from worker.engines.scene.masks import initial, static_background
 from worker.engines.scene.masks.outline import overlap
 from worker.engines.scene.masks.store import Masks
 from worker.errors import InputError
@@ -26,7 +26,7 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 class TestSubtraction:
     def test_what_turns_is_the_object(self, turned: list[Path], tmp_path: Path) -> None:
         masks = Masks(tmp_path / "masks", turned)
-        assert first.make(turned, masks, None, lambda _: None) == first.First("background", ())
+        assert initial.make(turned, masks, None, lambda _: None) == initial.InitialMasks("background", ())
         for index in range(0, 20, 4):
             mask = masks[index]
             assert mask is not None
@@ -36,21 +36,21 @@ class TestSubtraction:
     def test_a_change_of_exposure_does_not_count(self, turned: list[Path]) -> None:
         greys = [cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (192, 144)) for path in turned]
         dimmed = [np.asarray(grey * (1 - 0.01 * (n % 3)), np.uint8) for n, grey in enumerate(greys)]
-        assert still.stands_still(dimmed)
+        assert static_background.stands_still(dimmed)
 
 
 class TestOtherSets:
     def test_a_background_without_texture_cannot_tell(self) -> None:
         greys = [np.full((144, 192), 200, np.uint8) for _ in range(9)]
-        assert not still.stands_still(greys)
+        assert not static_background.stands_still(greys)
 
     def test_a_camera_that_moves_sees_other_pixels(self) -> None:
         wall = np.random.default_rng(0).integers(0, 255, (30, 60), np.uint8)
         wide = cv2.resize(wall, (600, 300), interpolation=cv2.INTER_CUBIC)
-        assert not still.stands_still([wide[20:164, 12 * n : 12 * n + 192] for n in range(9)])
+        assert not static_background.stands_still([wide[20:164, 12 * n : 12 * n + 192] for n in range(9)])
 
     def test_photos_of_two_sizes_were_not_taken_from_a_tripod(self) -> None:
-        assert not still.stands_still([np.zeros((144, 192), np.uint8), np.zeros((192, 144), np.uint8)] * 4)
+        assert not static_background.stands_still([np.zeros((144, 192), np.uint8), np.zeros((192, 144), np.uint8)] * 4)
 
 
 @pytest.mark.full

@@ -11,19 +11,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker.engines.scene.masks import LEAST, MOST, Mask
+from worker.engines.scene.masks import MAX_SHARE, MIN_SHARE, Mask
 from worker.engines.scene.masks.grabcut import refine, without_specks
 from worker.engines.scene.photos import Image
 
 LOOK_PX = 192
 _RING = 0.06
-_SAME = 6.0
+_MAX_SPREAD = 6.0
 """Grey levels: a pixel that spreads less than this over the photos stands still."""
-_SHARE = 0.85
+_STATIC_SHARE = 0.85
 """Share of the border that must stand still."""
 _TEXTURE = 7.0
 """Grey levels: spread of the border within a photo. Of a plain one nobody could tell that it moves."""
-MOST_PHOTOS = 40
+MAX_PHOTOS = 40
 """The background is learned from at most this many photos."""
 
 
@@ -45,7 +45,7 @@ def stands_still(greys: Sequence[npt.NDArray[np.uint8]]) -> bool:
     border = border - np.median(border, 1, keepdims=True)
     typical = np.median(border, 0)
     spread = np.median(np.abs(border - typical), 0) * 1.4826
-    return bool((spread < _SAME).mean() > _SHARE and float(typical.std()) > _TEXTURE)
+    return bool((spread < _MAX_SPREAD).mean() > _STATIC_SHARE and float(typical.std()) > _TEXTURE)
 
 
 def _ring(height: int, width: int) -> npt.NDArray[np.bool_]:
@@ -77,7 +77,7 @@ def cut(small: Image, backdrop: Backdrop) -> Mask | None:
     ring = _ring(*rgb.shape[:2])
     gain = _level(np.asarray(backdrop.colour, np.uint8), ring) / _level(small, ring)
     away = cv2.GaussianBlur(np.abs(rgb * gain - backdrop.colour).max(2), (0, 0), 0.8)
-    known = backdrop.spread < 2 * _SAME
+    known = backdrop.spread < 2 * _MAX_SPREAD
     noise = float(np.median(backdrop.spread[ring]))
     maybe, sure = max(14.0, 4 * noise), max(34.0, 8 * noise)
     labels = np.full(rgb.shape[:2], cv2.GC_PR_FGD, np.uint8)
@@ -89,4 +89,4 @@ def cut(small: Image, backdrop: Backdrop) -> Mask | None:
         return None
     closed = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     solid = without_specks(np.asarray(closed, np.uint8))
-    return np.asarray(solid * np.uint8(255)) if LEAST < solid.mean() < MOST else None
+    return np.asarray(solid * np.uint8(255)) if MIN_SHARE < solid.mean() < MAX_SHARE else None
