@@ -151,6 +151,7 @@ class TestOperators:
             ("ReplaceComparisonOperator_NotIn_In", "x = a not in b\n", "x = a in b\n"),
             ("DropCall", "if a:\n    b.c(\n        d\n    )\n", "if a:\n    pass\n"),
             ("NumberReplacer", "x = f(a, 12)\n", "x = f(a, 13)\n"),
+            ("NumberReplacer", "x = f(12)\n", "x = f(11)\n"),
         ],
     )
     def test_changes_one_place(self, tmp_path: Path, name: str, before: str, after: str) -> None:
