@@ -5,6 +5,7 @@ printed with their diffs and lie in .local/mutants/survivors.md; what a person j
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,7 @@ R = TypeVar("R")
 def main() -> int:
     """0 where the share is met and equal.toml is true, 1 where not, 2 where tests fail without a mutant."""
     chosen = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no emulator outlives a run that is stopped
     chosen_settings = _only(settings.load(), chosen.packages)
     _say(f"copying the tree for {chosen.desks} desks …")
     with ExitStack() as stack:
