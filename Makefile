@@ -78,6 +78,10 @@ format: ## Format and fix what can be fixed
 bench: setup ## Ratios side by side in one run; writes docs/benchmarks.md and .json. ARGS="--put poses --photos folder"
 	$(PY) -m tests.bench $(ARGS)
 
+.PHONY: mutants
+mutants: setup ## A seeded sample of mutants against the tests, half an hour a run; writes docs/mutants.md. ARGS="--sample 100 --seed 1"
+	nice -n 10 env $(PY) -m tests.mutants $(ARGS)
+
 .PHONY: bench-gpu
 bench-gpu: ## Scenes and pictures on this machine's NVIDIA GPU: time, memory, quality; writes docs/benchmarks-gpu.json. ARGS=…
 	$(SCENE) -W ignore -m bench.gpu $(ARGS)

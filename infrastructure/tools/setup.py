@@ -30,7 +30,7 @@ class Environment:
 
 
 ENVIRONMENTS = (
-    Environment(".venv", (LOCKS / "control.txt",)),
+    Environment(".venv", (LOCKS / "control.txt", LOCKS / "mutants.txt")),
     Environment(".venvs/ministack", (LOCKS / "ministack.txt",)),
     Environment(".venvs/sam", (LOCKS / "sam.txt",)),
     Environment(".venvs/image", (WORKERS / "image.txt", WORKERS / "dev.txt"), torch=True),

@@ -107,6 +107,24 @@ def start_ministack(folder: Path, port: int) -> subprocess.Popen[bytes]:
     raise RuntimeError("MiniStack did not start:\n" + (folder / "ministack.log").read_text()[-2000:])
 
 
+@contextmanager
+def ministack(folder: Path) -> Iterator[str]:
+    """The endpoint of an empty emulator that works in `folder`. Where KEPT_EMULATOR names one that is up, that one is
+    emptied and used: `make mutants` runs hundreds of sessions one after another, and a start takes longer than most.
+    """
+    if kept := os.environ.get("KEPT_EMULATOR"):
+        urllib.request.urlopen(urllib.request.Request(f"{kept}/_ministack/reset", method="POST"), timeout=60).close()
+        yield kept
+        return
+    port = free_port()
+    process = start_ministack(folder, port)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 def function_environment(endpoint: str) -> dict[str, str]:
     """The environment that the templates' Globals give every function, on this emulator."""
     return {
@@ -149,20 +167,16 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 @contextmanager
 def running(folder: Path) -> Iterator[Aws]:
     """The same without pytest, for benchmarks: it works in `folder`."""
-    port = free_port()
-    endpoint = f"http://127.0.0.1:{port}"
-    process = start_ministack(folder, port)
-    before = dict(os.environ)
-    os.environ.update(function_environment(endpoint))
-    try:
-        _make_tables()
-        _make_rest()
-        yield Aws(endpoint)
-    finally:
-        process.terminate()
-        process.wait(10)
-        os.environ.clear()
-        os.environ.update(before)
+    with ministack(folder) as endpoint:
+        before = dict(os.environ)
+        os.environ.update(function_environment(endpoint))
+        try:
+            _make_tables()
+            _make_rest()
+            yield Aws(endpoint)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 class _Loader(yaml.SafeLoader):

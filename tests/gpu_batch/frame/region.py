@@ -19,7 +19,7 @@ import boto3
 from snapforge.contracts.manifest import ImageWork, Manifest, SceneWork
 from snapforge.contracts.reports import REPORT, Done, Failed, Progress
 from snapforge.contracts.results import Result
-from tests.support.aws import ACCOUNT, REGION, ROOT, free_port, start_ministack
+from tests.support.aws import ACCOUNT, REGION, ROOT, ministack
 
 BUCKET = f"snapforge-dev-assets-{ACCOUNT}"
 _TIMEOUT_S = 60.0
@@ -91,15 +91,10 @@ class Region:
 @contextmanager
 def running(folder: Path) -> Iterator[Region]:
     """Start MiniStack on a free port of the loopback, with the bucket, and keep nothing."""
-    port = free_port()
-    process = start_ministack(folder, port)
-    region = Region(f"http://127.0.0.1:{port}", folder / "workspace")
-    try:
+    with ministack(folder) as endpoint:
+        region = Region(endpoint, folder / "workspace")
         region.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield region
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @dataclass

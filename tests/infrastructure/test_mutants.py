@@ -1,0 +1,318 @@
+"""`make mutants`: the sample, mutants of a toy package, what is kept of a run, and the judgements of equal.toml."""
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import equal, report, trial
+from tests.mutants.desks import Desk, copy
+from tests.mutants.reach import Reach, Red, reach
+from tests.mutants.report import Sample
+from tests.mutants.sample import ordered
+from tests.mutants.settings import ROOT, Environment, Package, Settings, Unusable, load
+from tests.mutants.source import Mutant, change, mutants
+from tests.mutants.trial import Result, Results
+
+RULES = """\
+LIMIT = 3
+
+
+def allowed(count: int) -> bool:
+    return count < LIMIT
+
+
+def large(count: int) -> bool:
+    return count > 10
+
+
+def down(count: int) -> int:
+    while count > 0:
+        count = count - 1
+    return count
+"""
+GUARDS = """\
+from toy.rules import allowed, down, large
+
+
+def test_the_limit_itself_is_too_much():
+    assert allowed(2)
+    assert not allowed(3)
+
+
+def test_fifty_is_large():
+    assert large(50)
+    assert not large(1)
+
+
+def test_it_ends_at_zero():
+    assert down(2) == 0
+"""
+PYPROJECT = """\
+[tool.coverage.run]
+source = ["toy"]
+[tool.pytest.ini_options]
+markers = ["full"]
+addopts = ["--import-mode=importlib"]
+"""
+FAMILIES = {
+    "comparison": ("ReplaceComparisonOperator_Lt_LtE", "ReplaceComparisonOperator_Gt_GtE"),
+    "number": ("NumberReplacer",),
+    "arithmetic": ("ReplaceBinaryOperator_Sub_Add",),
+}
+TOY = Settings(
+    {
+        "toy": Package(
+            "toy", ("toy/rules.py",), ("guards",), Environment(sys.executable, f".{os.pathsep}{ROOT}", coverage=True)
+        )
+    },
+    FAMILIES,
+    re.compile(r"(?!)"),
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """The toy, and no emulator."""
+    for name, text in {"toy/rules.py": RULES, "guards/test_rules.py": GUARDS, "pyproject.toml": PYPROJECT}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return Desk(tmp_path, "")
+
+
+def all_of(desk: Desk) -> list[Mutant]:
+    return list(mutants(TOY.packages["toy"], TOY, desk.tree))
+
+
+def the(desk: Desk, becomes: str) -> Mutant:
+    """The only mutant that makes such a line."""
+    found = [mutant for mutant in all_of(desk) if (made := change(mutant, desk.tree)) and made.becomes == becomes]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def tried(desk: Desk, seen: Reach, becomes: str) -> Result:
+    mutant = the(desk, becomes)
+    made = change(mutant, desk.tree)
+    assert made is not None
+    return trial.trial(mutant, made, TOY.packages["toy"], seen, desk, "digest")
+
+
+def seen_by(desk: Desk) -> Reach:
+    return reach(TOY.packages["toy"], desk, desk.tree / "reach")
+
+
+def places(**strata: int) -> list[Mutant]:
+    """So many mutants of each stratum `package_family`."""
+    return [
+        Mutant(package, family, f"{package}.py", f"{family}-operator", number, 0, number, number, f"line {number}")
+        for (package, family), size in ((name.split("_"), size) for name, size in strata.items())
+        for number in range(size)
+    ]
+
+
+class TestSample:
+    ALL = places(a_number=400, a_logic=100, b_number=25, b_logic=1)
+
+    def test_a_seed_draws_the_same_again_and_another_draws_others(self) -> None:
+        first = ordered(self.ALL, 1)
+        assert ordered(reversed(self.ALL), 1) == first
+        assert sorted(first, key=id) == sorted(self.ALL, key=id)
+        assert {one.id for one in ordered(self.ALL, 2)[:50]} != {one.id for one in first[:50]}
+
+    def test_each_stratum_comes_first_once_then_by_the_root_of_its_size(self) -> None:
+        drawn = ordered(self.ALL, 1)
+        assert len({(one.package, one.family) for one in drawn[:4]}) == 4
+        counts = Counter((one.package, one.family) for one in drawn[:71])
+        assert counts["b", "logic"] == 1
+        assert abs(counts["a", "number"] - 40) <= 1
+        assert abs(counts["a", "logic"] - 20) <= 1
+        assert abs(counts["b", "number"] - 10) <= 1
+
+    def test_an_edit_of_other_lines_keeps_the_mutants_ids(self, desk: Desk) -> None:
+        before = {mutant.line: mutant.id for mutant in all_of(desk)}
+        rules = desk.tree / "toy" / "rules.py"
+        rules.write_text("OTHER = 5\n\n\n" + RULES.replace("count > 10", "count > 11"))
+        after = {mutant.line: mutant.id for mutant in all_of(desk)}
+        assert after.keys() - before.keys() == {"OTHER = 5", "return count > 11"}
+        assert all(after[line] == before[line] for line in after.keys() & before.keys())
+
+
+class TestOperators:
+    @pytest.mark.parametrize(
+        ("name", "before", "after"),
+        [
+            ("ReplaceComparisonOperator_In_NotIn", "x = a in b\n", "x = a not in b\n"),
+            ("ReplaceComparisonOperator_NotIn_In", "x = a not in b\n", "x = a in b\n"),
+            ("DropCall", "if a:\n    b.c(\n        d\n    )\n", "if a:\n    pass\n"),
+            ("NumberReplacer", "x = f(a, 12)\n", "x = f(a, 13)\n"),
+            ("NumberReplacer", "x = f(12)\n", "x = f(11)\n"),
+        ],
+    )
+    def test_changes_one_place(self, tmp_path: Path, name: str, before: str, after: str) -> None:
+        made = self._made(tmp_path, name, before)
+        assert after in made
+
+    @pytest.mark.parametrize(
+        ("name", "source"),
+        [
+            ("ReplaceComparisonOperator_In_NotIn", "for a in b:\n    c = [d for d in a]\n"),
+            ("DropCall", "x = f()\n'words'\nx[0]\n"),
+        ],
+    )
+    def test_leaves_what_is_no_comparison_and_no_call_of_its_own(self, tmp_path: Path, name: str, source: str) -> None:
+        assert self._found(tmp_path, name, source) == []
+
+    def test_what_does_not_compile_is_no_mutant(self, tmp_path: Path) -> None:
+        source = "for a in b:\n    c = 0x\n"
+        assert self._found(tmp_path, "ZeroIterationForLoop", source)
+        assert self._made(tmp_path, "ZeroIterationForLoop", source) == []
+
+    def _found(self, folder: Path, name: str, source: str) -> list[Mutant]:
+        (folder / "module.py").write_text(source)
+        package = replace(TOY.packages["toy"], sources=("module.py",))
+        return list(mutants(package, replace(TOY, families={"one": (name,)}), folder))
+
+    def _made(self, folder: Path, name: str, source: str) -> list[str]:
+        found = self._found(folder, name, source)
+        return [made.source for mutant in found if (made := change(mutant, folder))]
+
+    def test_every_operator_of_the_settings_exists(self) -> None:
+        settings = load()
+        here = [mutant for package in settings.packages.values() for mutant in mutants(package, settings, ROOT)]
+        assert {mutant.package for mutant in here} == set(settings.packages)
+        assert len({mutant.id for mutant in here}) == len(here)
+
+
+class TestTrial:
+    def test_a_mutant_that_a_test_notices_is_killed_and_another_survives(self, desk: Desk) -> None:
+        """Only the tests that reach the line are run; a line that runs at import is everybody's."""
+        seen = seen_by(desk)
+        killed = tried(desk, seen, "return count <= LIMIT")
+        assert (killed.verdict, killed.by) == ("killed", "guards/test_rules.py::test_the_limit_itself_is_too_much")
+        assert killed.tests == 1
+        survived = tried(desk, seen, "return count >= 10")
+        assert (survived.verdict, survived.by, survived.tests) == ("survived", "", 1)
+        assert "-    return count > 10\n+    return count >= 10" in survived.diff
+        constant = tried(desk, seen, "LIMIT = 4")
+        assert (constant.verdict, constant.tests) == ("killed", 3)
+        assert (desk.tree / "toy" / "rules.py").read_text() == RULES
+
+    def test_one_that_never_ends_is_stopped(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen = seen_by(desk)
+        monkeypatch.setattr(trial, "_SLACK", 5.0)
+        assert tried(desk, seen, "count = count + 1").verdict == "timeout"
+
+    def test_tests_that_fail_without_a_mutant_stop_all(self, desk: Desk) -> None:
+        (desk.tree / "toy" / "rules.py").write_text(RULES.replace("LIMIT = 3", "LIMIT = 4"))
+        with pytest.raises(Red, match=r"fails without a mutant: .*test_the_limit_itself"):
+            seen_by(desk)
+
+    def test_the_copy_is_the_tree_as_git_sees_it(self, tmp_path: Path) -> None:
+        """What was copied and is gone goes; times are kept, since bytecode is read by them."""
+        source, tree = tmp_path / "source", tmp_path / "tree"
+        source.mkdir()
+        for name, text in {".gitignore": "*.log\n", "a.py": "1", "b.py": "2", "c.log": "3"}.items():
+            (source / name).write_text(text)
+        os.utime(source / "a.py", (1, 1))
+        os.spawnlp(os.P_WAIT, "git", "git", "-C", str(source), "init", "-q")
+        copy(source, tree)
+        (source / "b.py").unlink()
+        (source / "a.py").write_text("4")
+        os.utime(source / "a.py", (2, 2))
+        copy(source, tree)
+        assert sorted(path.name for path in tree.iterdir() if path.is_file()) == [".gitignore", "a.py"]
+        assert ((tree / "a.py").read_text(), (tree / "a.py").stat().st_mtime) == ("4", 2)
+
+
+ONE = Result(
+    "i", "a", "number", "m.py", "NumberReplacer", 3, "x = 1", "x = 2", "diff", "survived", "", 4, 1.0, "m", "t"
+)
+
+
+class TestResults:
+    def test_are_kept_until_the_module_changes_and_for_survivors_the_tests(self, tmp_path: Path) -> None:
+        mutant = places(a_number=1)[0]
+        Results(tmp_path / "results").add(replace(ONE, id=mutant.id))
+        kept = Results(tmp_path / "results")
+        assert kept.of(mutant, "m", "t") == replace(ONE, id=mutant.id)
+        assert kept.of(mutant, "other", "t") is None
+        assert kept.of(mutant, "m", "other") is None
+        kept.add(replace(ONE, id=mutant.id, verdict="killed"))
+        assert kept.of(mutant, "m", "other") is not None
+
+
+class TestEqual:
+    ENTRY = equal.Equal("m.py", "NumberReplacer", "x = 1", "x = 2", "nobody reads x")
+
+    def test_is_not_counted(self, tmp_path: Path) -> None:
+        results = [ONE, replace(ONE, line="y = 1"), replace(ONE, verdict="killed"), replace(ONE, verdict="timeout")]
+        sample = Sample(1, 4, {"a": 9}, results, frozenset({self.ENTRY.key}))
+        report.write(sample, tmp_path / "page.md", tmp_path / "document.json")
+        told = json.loads((tmp_path / "document.json").read_text())
+        expected = {"tried": 4, "killed": 1, "timeout": 1, "equal": 1, "survived": 1, "share": 0.6667}
+        assert told["packages"] == {"a": {"mutants": 9, **expected}}
+        assert told["families"] == {"number": expected}
+        assert [one["line"] for one in told["survivors"]] == ["y = 1"]
+        assert "| a | 9 | 4 | 1 | 1 | 1 | 1 | 66.7 % |" in (tmp_path / "page.md").read_text()
+
+    def test_an_entry_of_no_mutant_is_told(self) -> None:
+        changes = {self.ENTRY.key[:3]: ["x = 0", "x = 2"]}
+        gone = [replace(self.ENTRY, line="x = 7"), replace(self.ENTRY, becomes="x = 3")]
+        assert equal.unmatched([self.ENTRY, *gone], changes) == gone
+
+    def test_an_entry_whose_mutant_is_killed_is_told(self) -> None:
+        killed = replace(ONE, verdict="killed")
+        assert report.judged_wrongly([self.ENTRY], [ONE, killed]) == [killed]
+
+    def test_an_entry_needs_a_reason(self, tmp_path: Path) -> None:
+        file = tmp_path / "equal.toml"
+        file.write_text(report.entry(ONE).removeprefix("```toml").removesuffix("```"))
+        with pytest.raises(ValueError, match="has no reason"):
+            equal.load(file)
+        file.write_text(file.read_text().replace('reason = ""', 'reason = "nobody reads x"'))
+        assert equal.load(file) == [self.ENTRY]
+
+    def test_the_project_s_own_have_theirs(self) -> None:
+        assert all(entry.reason for entry in equal.load())
+
+
+class TestSettings:
+    FILE = """
+skip = []
+[families]
+number = ["NumberReplacer"]
+[environments.control]
+python = "python"
+path = "."
+coverage = true
+[packages.toy]
+sources = ["toy/*.py"]
+tests = ["guards"]
+environment = "control"
+"""
+
+    def test_fit_the_tree(self, desk: Desk) -> None:
+        (desk.tree / "settings.toml").write_text(self.FILE)
+        package = load(desk.tree / "settings.toml", desk.tree).packages["toy"]
+        assert (package.sources, package.tests) == (("toy/rules.py",), ("guards",))
+
+    @pytest.mark.parametrize(
+        ("right", "wrong", "why"),
+        [
+            ('"toy/*.py"', '"moved/*.py"', "toy: no source at moved"),
+            ('"guards"', '"gone"', "toy: no test at gone"),
+            ('["guards"]', "[]", "toy: no test at all"),
+            ('["guards"]', '["toy"]', "toy: no test_"),
+            ('= "control"', '= "other"', "toy: no environment 'other'"),
+        ],
+    )
+    def test_a_package_without_sources_or_tests_is_refused(self, desk: Desk, right: str, wrong: str, why: str) -> None:
+        (desk.tree / "settings.toml").write_text(self.FILE.replace(right, wrong))
+        with pytest.raises(Unusable, match=re.escape(why)):
+            load(desk.tree / "settings.toml", desk.tree)
