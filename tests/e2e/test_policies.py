@@ -11,7 +11,7 @@ from infrastructure.local.region import Region
 from tests.e2e import tour
 from tests.e2e.orders import TOLD, Done
 from tests.infrastructure import policies
-from tests.infrastructure.templates import functions, text
+from tests.infrastructure.templates import functions
 from tests.support.checked_api import CheckedApi
 
 pytestmark = pytest.mark.timeout(1500)
@@ -62,7 +62,7 @@ def _unused(calls: list[Call]) -> list[str]:
     used = {(call["who"], f"{call['service']}:{call['action']}") for call in calls}
     lines = []
     for function in functions():
-        who = "FN_" + policies.fill(text(function.properties["FunctionName"])).replace("-", "_")
+        who = "FN_" + policies.name(function).replace("-", "_")
         granted = {action for statement in policies.of_function(function) for action in statement.actions}
         unused = sorted(action for action in granted if (who, action) not in used and not POLLING.fullmatch(action))
         if unused:
