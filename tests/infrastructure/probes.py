@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.infrastructure import policies
 from tests.infrastructure.stacks import ACCOUNT, REGION, of_type, stacks
+from tests.infrastructure.templates import functions
 
 HERE = f"{REGION}:{ACCOUNT}"
 PREFIXES = {
@@ -30,6 +31,10 @@ GRAVE = {
     "states": ("StopExecution",),
 }  # fmt: skip
 """What nobody or hardly anybody is granted, by service; asked for as well as all that is granted somewhere."""
+
+UNKNOWN_CALLERS = {"get_catalogue", "get_health", "get_deep_health"}
+"""Endpoints that ask nobody who they are."""
+ENDPOINTS = {each.file.stem for each in functions() if each.routes} - UNKNOWN_CALLERS
 
 
 @cache

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.infrastructure import policies, probes
+from tests.infrastructure.probes import ENDPOINTS
+from tests.infrastructure.stacks import stack
 from tests.infrastructure.templates import Function, everything, functions, templates
 
 pytestmark = pytest.mark.part("ADM-7")
@@ -122,12 +124,29 @@ class TestResources:
 class TestFunctions:
     @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
     def test_it_has_policies_of_its_own_only(self, function: Function) -> None:
-        """No AWS managed policy, no SAM policy template, no shared role: statements, or a policy of the same file."""
+        """No AWS managed policy, no SAM policy template, no shared role: statements, or a managed policy of ours."""
         assert "Role" not in function.properties
-        for policy in function.properties["Policies"]:
-            own = set(policy) == {"Statement"}
-            shared = policy.get("Ref") in function.template.of_type("AWS::IAM::ManagedPolicy")
-            assert own or shared, policy
+        for policy in stack(function.template.name).resolve(function.properties["Policies"]):
+            own = isinstance(policy, dict) and set(policy) == {"Statement"}
+            assert own or policy in policies.managed(), policy
+
+    @pytest.mark.parametrize(
+        ("policy", "those"),
+        [
+            ("endpoint", ENDPOINTS),
+            ("ordering", {"create_job", "retry_job", "preview_job", "get_preview"}),
+        ],
+    )
+    def test_a_managed_policy_is_for_those_who_need_all_of_it(self, policy: str, those: set[str]) -> None:
+        """What is written once is not given to more functions for that (each single right: test_rights)."""
+        arn = f"arn:aws:iam::000000000000:policy/snapforge-dev-{policy}"
+        attached = {
+            function.file.stem
+            for function in functions()
+            if arn in stack(function.template.name).resolve(function.properties["Policies"])
+        }
+        assert attached == those
+        assert len(policies.managed()) == 2
 
     @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
     def test_its_triggers_do_not_widen_them(self, function: Function) -> None:

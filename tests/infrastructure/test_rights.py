@@ -8,13 +8,11 @@ from collections.abc import Mapping
 import pytest
 
 from tests.infrastructure import policies, probes
+from tests.infrastructure.probes import ENDPOINTS
 from tests.infrastructure.templates import functions
 
 pytestmark = pytest.mark.part("ADM-7")
 
-UNKNOWN_CALLERS = {"get_catalogue", "get_health", "get_deep_health"}
-"""Endpoints that ask nobody who they are."""
-ENDPOINTS = {each.file.stem for each in functions() if each.routes} - UNKNOWN_CALLERS
 NEEDED: dict[str, dict[str, str]] = {
     "table assets": {
         "ConditionCheckItem": "create_job retry_job",
@@ -321,7 +319,8 @@ NEEDED: dict[str, dict[str, str]] = {
         "logs:UpdateLogDelivery": "render",
     },
 }
-"""Place → action, or several → who may; `endpoints` are all of ENDPOINTS. The places are those of probes.places()."""
+"""Place → action, or several → who may. `endpoints` are all that ask who calls (probes.ENDPOINTS); the places are those
+of probes.places()."""
 
 
 def needed(place: str) -> dict[str, set[str]]:

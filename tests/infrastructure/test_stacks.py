@@ -27,6 +27,7 @@ NAMES = {
     "AWS::Events::EventBus": "Name",
     "AWS::Events::Rule": "Name",
     "AWS::KMS::Alias": "AliasName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::SecretsManager::Secret": "Name",
     "AWS::SSM::Parameter": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
@@ -45,6 +46,7 @@ NAMES = {
 HARMLESS = {
     "OriginSecret": "the secret's name, not its value",
     "DeliveryPublicKey": "the public half",
+    "SecretsArn": "how their ARNs begin",
 }
 """Parameters that sound secret."""
 
