@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.infrastructure.iam import Statement
+from tests.infrastructure.iam import Request, Statement, decide, read
 from tests.infrastructure.policies import ROOT, attached, may, verdict
-from tests.infrastructure.probes import GRAVE, HERE, PREFIXES, actions, places
-from tests.infrastructure.stacks import ACCOUNT
+from tests.infrastructure.probes import GRAVE, HERE, PREFIXES, actions, places, rights
+from tests.infrastructure.stacks import ACCOUNT, stack
 
 pytestmark = pytest.mark.part("ADM-7")
 
@@ -175,6 +175,36 @@ class TestRepository:
         ):
             assert may("lambda.amazonaws.com", action, self.IMAGE, {"aws:SourceAccount": account}) is answer, action
         assert not may("lambda.amazonaws.com", "ecr:BatchGetImage", self.IMAGE)
+
+
+class TestWorkersNetwork:
+    """The workers reach S3 through an endpoint with a policy of its own: what they may is what both allow."""
+
+    SAID = tuple(
+        read("network.S3Endpoint", one)
+        for one in stack("network").properties("S3Endpoint")["PolicyDocument"]["Statement"]
+    )
+
+    def passes(self, action: str, place: str) -> bool:
+        """Whether the endpoint lets the worker's request through."""
+        return decide(self.SAID, Request("worker", f"s3:{action}", places()[place])) == "Allow"
+
+    def test_what_a_worker_may_passes_the_endpoint(self) -> None:
+        """Or its role is of no use."""
+        asked = {
+            (action, place)
+            for place, by_action in rights().items()
+            for action, roles in by_action.items()
+            if "worker" in roles and place.partition(" ")[0] in ("bucket", "object")
+        }
+        assert len(asked) > 5
+        assert {one for one in asked if not self.passes(*one)} == set()
+
+    def test_nothing_leaves_for_another_bucket(self) -> None:
+        """Neither somebody else's nor another stage's."""
+        for place in ("foreign bucket", "foreign object", "other stage's bucket", "other stage's object"):
+            for action in actions()["s3"]:
+                assert not self.passes(action.partition(":")[2], place), (action, place)
 
 
 class TestStrangers:
