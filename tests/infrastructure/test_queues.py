@@ -187,3 +187,41 @@ class TestStreams:
             if 'discriminator="Outbox"' in path.read_text()
         }
         assert sorted(published) == sorted(f"publish_{context}_outbox" for context in outboxes)
+
+
+class TestAsynchronousCalls:
+    def test_what_a_function_gave_up_is_kept_by_its_context(self) -> None:
+        """Lambda sends it with the function's own rights."""
+        seen = 0
+        for function in functions():
+            if "EventInvokeConfig" in function.properties:
+                seen += 1
+                config = stack(function.template.name).resolve(function.properties["EventInvokeConfig"])
+                destination = config["DestinationConfig"]["OnFailure"]["Destination"]
+                assert queue_of(destination) == f"{function.template.name}-failures"
+                assert policies.may(function.place, "sqs:SendMessage", destination), function.place
+        assert seen == 1
+
+    def test_what_a_rule_could_not_hand_over_is_kept_by_its_context(self) -> None:
+        """EventBridge sends it, if the queue takes it from that rule."""
+        seen = 0
+        for function in functions():
+            for event in stack(function.template.name).resolve(function.properties.get("Events", {})).values():
+                if "DeadLetterConfig" in (rule := event["Properties"]):
+                    seen += 1
+                    arn = f"arn:aws:events:eu-central-1:000000000000:rule/{rule['EventBusName']}/{rule['RuleName']}"
+                    end = rule["DeadLetterConfig"]["Arn"]
+                    assert queue_of(end) == f"{function.template.name}-failures"
+                    assert policies.may("events.amazonaws.com", "sqs:SendMessage", end, {"aws:SourceArn": arn})
+        assert seen == 1
+
+    def test_a_rule_feeds_the_queue_that_lets_it(self) -> None:
+        """Each target is a queue of ours that takes events from that very rule."""
+        rules = of_type("AWS::Events::Rule")
+        assert len(rules) == 5
+        for name, rule in rules.items():
+            path = "/".join(filter(None, ("rule", rule.get("EventBusName"), rule["Name"])))
+            source = {"aws:SourceArn": f"arn:aws:events:eu-central-1:000000000000:{path}"}
+            [target] = rule["Targets"]
+            assert rule["Name"] == f"snapforge-dev-{queue_of(target['Arn'])}", name
+            assert policies.may("events.amazonaws.com", "sqs:SendMessage", target["Arn"], source), name
