@@ -11,7 +11,7 @@ from infrastructure.local.region import Region
 from tests.e2e import tour
 from tests.e2e.orders import TOLD, Done
 from tests.infrastructure import policies
-from tests.infrastructure.templates import functions, text
+from tests.infrastructure.templates import as_list, functions
 from tests.support.checked_api import CheckedApi
 
 pytestmark = pytest.mark.timeout(1500)
@@ -57,12 +57,51 @@ def test_every_call_is_allowed_by_its_callers_policy(calls: list[Call], request:
     assert sorted(policies.denied(calls)) == []
 
 
+@pytest.mark.part("ADM-7")
+def test_what_is_judged_is_what_was_deployed(region: Region) -> None:
+    """The judge works parameters and references out by itself: each role of the region holds just what it reads."""
+    deployed = {function.place: _deployed(region, policies.name(function)) for function in functions()}
+    assert deployed == {
+        function.place: {
+            _grant(action, arn) for s in policies.of_function(function) for action in s.actions for arn in s.resources
+        }
+        for function in functions()
+    }
+
+
+def _deployed(region: Region, name: str) -> set[tuple[str, str]]:
+    """(action, resource) of a function's role, by its own policy and by the managed ones that are ours."""
+    iam = region.client("iam")
+    role = region.client("lambda").get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2]
+    found = [
+        iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        if ":aws:policy/" not in policy["PolicyArn"]:
+            version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+            kept = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+            found.append(kept["PolicyVersion"]["Document"])
+    return {
+        _grant(action, arn)
+        for document in found
+        for statement in document["Statement"]
+        for action in as_list(statement["Action"])
+        for arn in as_list(statement["Resource"])
+    }
+
+
+def _grant(action: str, arn: str) -> tuple[str, str]:
+    """A stream's label is the moment in which its table was made."""
+    return action, re.sub(r"/stream/.*", "/stream", arn)
+
+
 def _unused(calls: list[Call]) -> list[str]:
     """Per function, the granted actions that the run did not need. Rights for what goes wrong are needed too."""
     used = {(call["who"], f"{call['service']}:{call['action']}") for call in calls}
     lines = []
     for function in functions():
-        who = "FN_" + policies.fill(text(function.properties["FunctionName"])).replace("-", "_")
+        who = "FN_" + policies.name(function).replace("-", "_")
         granted = {action for statement in policies.of_function(function) for action in statement.actions}
         unused = sorted(action for action in granted if (who, action) not in used and not POLLING.fullmatch(action))
         if unused:

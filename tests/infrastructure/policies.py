@@ -1,54 +1,47 @@
-"""What the templates' IAM statements allow, as values."""
+"""What the templates' policies allow: statements as values, and the answer to "may it?"."""
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from tests.infrastructure.templates import Function, Template, as_list, template, templates, text, walk
+from tests.infrastructure.iam import Context, Request, Statement, decide, read
+from tests.infrastructure.stacks import ACCOUNT, Stack, stack, stacks
+from tests.infrastructure.templates import Function, functions, walk
 
-_FILLED = {
-    "${AWS::Partition}": "aws",
-    "${AWS::Region}": "eu-central-1",
-    "${AWS::AccountId}": "000000000000",
-    "${AWS::URLSuffix}": "amazonaws.com",
-    "${Stage}": "dev",
-    "${MailDomain}": "snapforge.example",
-}
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One Allow statement of an identity policy; `where` names its template and resource."""
-
-    where: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    """ARNs as the stage dev in account 000000000000 has them."""
-
-    def allows(self, action: str, resource: str) -> bool:
-        """Whether it covers `action` (`s3:GetObject`) on an ARN."""
-        return any(fnmatchcase(action.lower(), one.lower()) for one in self.actions) and any(
-            fnmatchcase(resource, one) for one in self.resources
-        )
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 
 
 def of_function(function: Function) -> list[Statement]:
     """The function's own statements and those of the managed policies that its template attaches."""
+    own = stack(function.template.name)
     found = []
-    for policy in function.properties.get("Policies", []):
-        body = function.template.resources[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
-        found += [_statement(function.template, function.logical_id, one) for one in body["Statement"]]
+    for policy in own.resolve(function.properties.get("Policies", [])):
+        if isinstance(policy, str):
+            found += managed()[policy]
+        else:
+            found += [read(f"{own.template.name}.{function.logical_id}", one) for one in policy["Statement"]]
+    return found
+
+
+@cache
+def managed() -> dict[str, list[Statement]]:
+    """Every managed policy's statements, by its ARN."""
+    found = {}
+    for each in stacks():
+        for logical_id in each.template.of_type("AWS::IAM::ManagedPolicy"):
+            document = each.properties(logical_id)["PolicyDocument"]
+            found[each.arn(logical_id)] = [read(f"{each.template.name}.{logical_id}", s) for s in document["Statement"]]
     return found
 
 
 def everywhere() -> list[Statement]:
     """Every Allow statement without a Principal (those are resource policies) in all templates."""
     return [
-        _statement(each, logical_id, one)
-        for each in templates()
-        for logical_id, resource in each.resources.items()
+        read(f"{each.template.name}.{logical_id}", each.resolve(one))
+        for each in stacks()
+        for logical_id, resource in each.template.resources.items()
         for one in statements(resource)
         if one["Effect"] == "Allow" and "Principal" not in one
     ]
@@ -61,44 +54,83 @@ def statements(value: Any) -> Iterator[dict[str, Any]]:
             yield inner
 
 
-def _statement(each: Template, logical_id: str, raw: dict[str, Any]) -> Statement:
-    return Statement(
-        where=f"{each.name}.{logical_id}",
-        actions=tuple(as_list(raw["Action"])),
-        resources=tuple(arn(each, one) for one in as_list(raw["Resource"])),
-    )
-
-
-def arn(each: Template, value: Any) -> str:
-    """An ARN with its variables filled in; `Ref` and `GetAtt` of functions, queues and streams are worked out."""
-    match value:
-        case {"Ref": "Stream"}:
-            table = {"workflow": "jobs"}.get(each.name, each.name)
-            return f"arn:aws:dynamodb:eu-central-1:000000000000:table/snapforge-dev-{table}/stream/*"
-        case {"Ref": str(name)} if name.endswith(".Alias"):
-            own = text(each.resources[name.removesuffix(".Alias")]["Properties"]["FunctionName"])
-            return fill(f"arn:aws:lambda:eu-central-1:000000000000:function:{own}:live")
-    return fill(text(value))
-
-
-def fill(value: str) -> str:
-    """The variables of the stage dev."""
-    for name, filled in _FILLED.items():
-        value = value.replace(name, filled)
-    return value
+def name(function: Function) -> str:
+    """As it is deployed in the stage dev, e.g. `snapforge-dev-create-job`."""
+    return str(stack(function.template.name).resolve(function.properties["FunctionName"]))
 
 
 def named(function_name: str) -> Function:
-    """The function deployed as e.g. `snapforge-dev-create-job`. KeyError where there is none."""
-    from tests.infrastructure.templates import functions
+    """The function of that name. KeyError where there is none."""
+    return {name(one): one for one in functions()}[function_name]
 
-    return {fill(text(f.properties["FunctionName"])): f for f in functions()}[function_name]
+
+@cache
+def roles() -> dict[str, list[Statement]]:
+    """What each role of ours says: functions by their place, `worker`, and the state machine `render`."""
+    workflow = stack("workflow")
+    [policy] = workflow.properties("Render")["Policies"]
+    render = [read("workflow.Render", one) for one in policy["Statement"]]
+    return {**{one.place: of_function(one) for one in functions()}, "worker": worker(), "render": render}
+
+
+@cache
+def attached() -> dict[str, list[Statement]]:
+    """The resource policies of buckets, queues, keys and repositories, by the ARN of what they are attached to."""
+    found: dict[str, list[Statement]] = {}
+    for each in stacks():
+        for logical_id, resource in each.template.resources.items():
+            for arn, document in _documents(each, logical_id, resource["Type"]):
+                where = f"{each.template.name}.{logical_id}"
+                found.setdefault(arn, []).extend(read(where, one, resource=arn) for one in document["Statement"])
+    return found
+
+
+def _documents(each: Stack, logical_id: str, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(ARN of what it is attached to, document) of a resource that is or has a resource policy."""
+    match kind:
+        case "AWS::S3::BucketPolicy":
+            policy = each.properties(logical_id)
+            yield f"arn:aws:s3:::{policy['Bucket']}", policy["PolicyDocument"]
+        case "AWS::SQS::QueuePolicy":
+            policy = each.properties(logical_id)
+            for queue in policy["Queues"]:
+                yield _queue(queue), policy["PolicyDocument"]
+        case "AWS::KMS::Key":
+            yield each.arn(logical_id), each.properties(logical_id)["KeyPolicy"]
+        case "AWS::ECR::Repository":
+            if "RepositoryPolicyText" in (properties := each.properties(logical_id)):
+                yield each.arn(logical_id), properties["RepositoryPolicyText"]
+
+
+def _queue(queue_name: str) -> str:
+    return f"arn:aws:sqs:eu-central-1:{ACCOUNT}:{queue_name}"
+
+
+def verdict(who: str, action: str, resource: str, context: Context | None = None) -> str:
+    """`Allow`, `Deny`, or `nothing said`, of identity and resource policies together.
+
+    `who` is a role of ours (see `roles`), a service's name, the ARN of somebody in another account, who is taken to
+    have every right that such an account can give, or `anonymous`. TLS unless the context says otherwise.
+    """
+    ours = f"arn:aws:iam::{ACCOUNT}:role/{who}" if who in roles() else who
+    request = Request(ours, action, resource, {"aws:SecureTransport": "true", **(context or {})})
+    at = resource.partition("/")[0] if resource.startswith("arn:aws:s3:::") else resource
+    said = decide(attached().get(at, []), request)
+    own = decide(roles().get(who, []), request)
+    if ":kms:" in resource and decide(attached()[at], replace(request, principal=ROOT)) != "Allow":
+        own = "Deny" if own == "Deny" else "nothing said"  # A key knows IAM only if its own policy names the account.
+    return next((one for one in ("Deny", "Allow") if one in (said, own)), "nothing said")
+
+
+def may(who: str, action: str, resource: str, context: Context | None = None) -> bool:
+    """Whether the call goes through."""
+    return verdict(who, action, resource, context) == "Allow"
 
 
 def worker() -> list[Statement]:
     """What the GPU workers' role allows."""
-    gpu = template("gpu")
-    return [_statement(gpu, "JobRole", one) for one in statements(gpu.resources["JobRole"]["Properties"]["Policies"])]
+    role = stack("gpu").properties("JobRole")
+    return [read("gpu.JobRole", one) for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
 
 
 def denied(calls: Iterable[dict[str, Any]]) -> set[tuple[str, str, str]]:
@@ -109,18 +141,14 @@ def denied(calls: Iterable[dict[str, Any]]) -> set[tuple[str, str, str]]:
     found = set()
     for who, service, action, resource in {(c["who"], c["service"], c["action"], c["resource"]) for c in calls}:
         if who.startswith("JOB_"):
-            held = worker()
+            caller = "worker"
         elif who.startswith("FN_"):
-            held = of_function(named(who.removeprefix("FN_").replace("_", "-")))
+            caller = named(who.removeprefix("FN_").replace("_", "-")).place
         else:
             continue  # A customer at a presigned address has the rights of whoever signed it.
         asked = f"{service}:{action}"
-        found |= {(who, asked, one) for one in _arns(service, action, resource) if not _allowed(held, asked, one)}
+        found |= {(who, asked, one) for one in _arns(service, action, resource) if not may(caller, asked, one)}
     return found
-
-
-def _allowed(held: list[Statement], action: str, resource: str) -> bool:
-    return any(statement.allows(action, resource) for statement in held)
 
 
 def _arns(service: str, action: str, resource: str) -> list[str]:

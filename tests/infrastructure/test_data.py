@@ -23,7 +23,7 @@ class TestData:
 
     @pytest.mark.parametrize("name", everything("AWS::S3::Bucket"))
     def test_buckets_survive_and_are_closed(self, name: str) -> None:
-        """Kept, encrypted, nothing public, TLS only, half-sent uploads swept after a day."""
+        """Kept, encrypted, nothing public, half-sent uploads swept after a day; TLS is test_resource_policies'."""
         bucket = everything("AWS::S3::Bucket")[name]
         assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
         properties = bucket["Properties"]
@@ -32,9 +32,6 @@ class TestData:
         assert properties["BucketEncryption"]
         rules = properties["LifecycleConfiguration"]["Rules"]
         assert {"DaysAfterInitiation": 1} in [rule.get("AbortIncompleteMultipartUpload") for rule in rules]
-        policies = [p["Properties"] for p in everything("AWS::S3::BucketPolicy").values()]
-        [policy] = [p for p in policies if p["Bucket"] == {"Ref": name.removeprefix("data.")}]
-        assert "TlsOnly" in [s.get("Sid") for s in policy["PolicyDocument"]["Statement"]]
 
     def test_originals_are_versioned_and_never_expire(self) -> None:
         """What a customer sent stays until they delete it."""

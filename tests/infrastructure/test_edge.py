@@ -39,14 +39,15 @@ class TestApis:
     def test_they_know_the_edge_by_its_secret(self) -> None:
         """Each API origin sends the header that `endpoint` compares; the value is resolved, never written."""
         code = (REPO / "layers/core/snapforge/http/steps/edge.py").read_text()
-        for origin in SITE["Origins"]:
-            if "CustomOriginConfig" in origin:
-                [header] = origin["OriginCustomHeaders"]
-                assert f'"{header["HeaderName"]}"' in code
-                assert text(header["HeaderValue"]) == (
-                    "{{resolve:secretsmanager:snapforge/${Stage}/origin:SecretString:current}}"
-                )
-                assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+        origins = [origin for origin in SITE["Origins"] if "CustomOriginConfig" in origin]
+        assert len(origins) == 6
+        for origin in origins:
+            [header] = origin["OriginCustomHeaders"]
+            assert f'"{header["HeaderName"]}"' in code
+            assert text(header["HeaderValue"]) == (
+                "{{resolve:secretsmanager:snapforge/${Stage}/origin:SecretString:current}}"
+            )
+            assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
 
     def test_the_secret_is_where_the_edge_can_resolve_it(self) -> None:
         """CloudFormation resolves secrets of its own region only: the origin secret is replicated there."""
@@ -67,9 +68,8 @@ class TestDelivery:
         [delivery] = [b for b in SITE["CacheBehaviors"] if b["PathPattern"] == "/assets/*"]
         assert delivery["TrustedKeyGroups"] == [{"Ref": "DeliveryKeys"}]
         assert "FunctionAssociations" not in delivery
-        for origin in SITE["Origins"]:
-            if "S3OriginConfig" in origin:
-                assert origin["OriginAccessControlId"] == {"Ref": "BucketAccess"}
+        buckets = [origin for origin in SITE["Origins"] if "S3OriginConfig" in origin]
+        assert [origin["OriginAccessControlId"] for origin in buckets] == [{"Ref": "BucketAccess"}] * 2
 
     def test_the_path_is_the_key(self) -> None:
         """Keys that the code delivers lie below the path of this behaviour."""

@@ -140,7 +140,9 @@ class TestMachines:
 
     def test_idle_costs_nothing(self) -> None:
         """Both environments shrink to no machine, and have a ceiling."""
-        for environment in GPU.of_type("AWS::Batch::ComputeEnvironment").values():
+        environments = GPU.of_type("AWS::Batch::ComputeEnvironment")
+        assert len(environments) == 2
+        for environment in environments.values():
             resources = environment["Properties"]["ComputeResources"]
             assert resources["MinvCpus"] == 0
             assert resources["MaxvCpus"] == {"Ref": "MaxVcpus"}

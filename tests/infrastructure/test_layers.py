@@ -68,7 +68,9 @@ class TestImages:
 class TestRecipes:
     def test_each_layer_of_the_template_has_its_target(self) -> None:
         """SAM calls `make build-<logical id>` in the layer's folder."""
-        for name, layer in template("template").of_type("AWS::Serverless::LayerVersion").items():
+        layers = template("template").of_type("AWS::Serverless::LayerVersion")
+        assert set(layers) == {"BaseLayer", "CoreLayer", "MediaLayer"}
+        for name, layer in layers.items():
             assert layer["Metadata"]["BuildMethod"] == "makefile"
             assert f"build-{name}:" in (REPO / layer["Properties"]["ContentUri"] / "Makefile").read_text()
 

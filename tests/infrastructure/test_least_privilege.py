@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from tests.infrastructure import policies
-from tests.infrastructure.templates import Function, as_list, everything, functions, templates
+from tests.infrastructure import policies, probes
+from tests.infrastructure.probes import ENDPOINTS
+from tests.infrastructure.stacks import stack
+from tests.infrastructure.templates import Function, everything, functions, templates
 
 pytestmark = pytest.mark.part("ADM-7")
 
@@ -40,7 +42,7 @@ EDITS = [
         "UpdateTable",
     )
 ]
-LEDGER = "arn:aws:dynamodb:eu-central-1:000000000000:table/snapforge-dev-ledger"
+LEDGER = probes.places()["table ledger"]
 POSTING = {
     "billing/grant_credits", "billing/on_user_signed_up", "billing/expire_grants",
     "jobs/create_job", "jobs/cancel_job", "jobs/retry_job", "jobs/settle_job", "jobs/sweep_jobs",
@@ -60,12 +62,20 @@ class TestActions:
 
     def test_nothing_is_allowed_by_exception(self) -> None:
         """NotAction and NotResource allow all the rest."""
-        for each in templates():
-            for statement in policies.statements(each.resources):
-                assert not {"NotAction", "NotResource"} & statement.keys(), each.name
+        found = [(each.name, one) for each in templates() for one in policies.statements(each.resources)]
+        assert len(found) > 100
+        assert [name for name, one in found if {"NotAction", "NotResource", "NotPrincipal"} & one.keys()] == []
 
     def test_iam_itself_is_out_of_reach(self) -> None:
-        """No role here can give itself more."""
+        """No role here can give itself more, by a statement or by a pattern that covers it."""
+        assert len(policies.roles()) > 50
+        assert not [
+            (role, action, place)
+            for role in policies.roles()
+            for action in probes.actions()["iam"]
+            for place in ("any", "foreign role")
+            if policies.may(role, action, probes.places()[place])
+        ]
         reached = {(s.where, a) for s in policies.everywhere() for a in s.actions if a.split(":")[0] in ("iam", "sts")}
         assert reached == set()
 
@@ -95,7 +105,7 @@ class TestResources:
 
     def test_public_principals_are_bound_by_conditions(self) -> None:
         """A resource policy that allows `*` or a service says whose request it must be."""
-        loose = []
+        loose, seen = [], 0
         for each in templates():
             for name, resource in each.resources.items():
                 for statement in policies.statements(resource):
@@ -105,19 +115,39 @@ class TestResources:
                     assumed = statement["Action"] == "sts:AssumeRole"
                     endpoint = resource["Type"] == "AWS::EC2::VPCEndpoint"
                     if statement["Effect"] == "Allow" and (everyone or service) and not assumed and not endpoint:
+                        seen += 1
                         loose += [f"{each.name}.{name}"] if "Condition" not in statement else []
+        assert seen == 7
         assert loose == []
 
 
 class TestFunctions:
     @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
     def test_it_has_policies_of_its_own_only(self, function: Function) -> None:
-        """No AWS managed policy, no SAM policy template, no shared role: statements, or a policy of the same file."""
+        """No AWS managed policy, no SAM policy template, no shared role: statements, or a managed policy of ours."""
         assert "Role" not in function.properties
-        for policy in function.properties["Policies"]:
-            own = set(policy) == {"Statement"}
-            shared = policy.get("Ref") in function.template.of_type("AWS::IAM::ManagedPolicy")
-            assert own or shared, policy
+        for policy in stack(function.template.name).resolve(function.properties["Policies"]):
+            own = isinstance(policy, dict) and set(policy) == {"Statement"}
+            assert own or policy in policies.managed(), policy
+
+    @pytest.mark.parametrize(
+        ("policy", "those"),
+        [
+            ("endpoint", ENDPOINTS),
+            ("ordering", {"create_job", "retry_job", "preview_job", "get_preview"}),
+            ("start-workers", {"keep_workers", "on_worker_ended"}),
+        ],
+    )
+    def test_a_managed_policy_is_for_those_who_need_all_of_it(self, policy: str, those: set[str]) -> None:
+        """What is written once is not given to more functions for that (each single right: test_rights)."""
+        arn = f"arn:aws:iam::000000000000:policy/snapforge-dev-{policy}"
+        attached = {
+            function.file.stem
+            for function in functions()
+            if arn in stack(function.template.name).resolve(function.properties["Policies"])
+        }
+        assert attached == those
+        assert len(policies.managed()) == 3
 
     @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
     def test_its_triggers_do_not_widen_them(self, function: Function) -> None:
@@ -127,25 +157,26 @@ class TestFunctions:
 
     def test_routes_can_authenticate(self) -> None:
         """Each function with a route reads the origin secret, or every request through the edge is a 500."""
-        origin = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:snapforge/dev/origin-AbCdEf"
-        deaf = [
-            f.logical_id
-            for f in functions()
-            if f.routes and not any(s.allows("secretsmanager:GetSecretValue", origin) for s in policies.of_function(f))
-        ]
-        assert deaf == []
+        origin = probes.places()["secret origin"]
+        routed = [f.place for f in functions() if f.routes]
+        assert len(routed) > 30
+        assert [place for place in routed if not policies.may(place, "secretsmanager:GetSecretValue", origin)] == []
 
     def test_only_uploads_are_presigned_and_only_below_incoming(self) -> None:
-        """A presigned address can do what its signer can."""
-        signed = {
-            resource
+        """A presigned address can do what its signer can: of all buckets, endpoints write below incoming/ only."""
+        objects = {place: arn for place, arn in probes.places().items() if place.partition(" ")[0] == "object"}
+        assert len(objects) > 10
+        written = {
+            (place, function.file.stem)
             for function in functions()
             if function.routes
-            for statement in policies.of_function(function)
-            if "s3:PutObject" in statement.actions
-            for resource in statement.resources
+            for place, arn in objects.items()
+            if policies.may(function.place, "s3:PutObject", arn)
         }
-        assert signed == {"arn:aws:s3:::snapforge-dev-uploads-000000000000/incoming/*"}
+        assert written == {
+            ("object uploads/incoming", "presign_upload"),
+            ("object uploads/incoming", "complete_upload"),
+        }
 
     def test_strangers_pictures_are_opened_without_rights_on_money_or_people(self) -> None:
         """What decodes pictures reaches neither identity nor billing nor any secret."""
@@ -215,15 +246,13 @@ class TestLedger:
 
     def test_no_statement_changes_a_journal(self) -> None:
         """IAM, not code, keeps journals as they are: nobody may update or delete there."""
-        able = {(s.where, a) for s in policies.everywhere() for a in EDITS if s.allows(a, LEDGER)}
+        able = {(role, a) for role in policies.roles() for a in EDITS if policies.may(role, a, LEDGER)}
         assert able == set()
+        assert policies.may("billing/grant_credits", "dynamodb:PutItem", LEDGER)
 
     def test_only_these_functions_append(self) -> None:
         """Who may put a journal is a short list."""
-        able = {
-            f.place for f in functions() if any(s.allows("dynamodb:PutItem", LEDGER) for s in policies.of_function(f))
-        }
-        assert able == POSTING
+        assert {role for role in policies.roles() if policies.may(role, "dynamodb:PutItem", LEDGER)} == POSTING
 
     def test_its_table_forgets_nothing(self) -> None:
         """No TTL on the ledger."""
@@ -251,12 +280,3 @@ class TestWorkers:
         }
         assert written == {"arn:aws:s3:::snapforge-dev-assets-000000000000/runs/*"}
         assert not [r for s in policies.worker() for r in s.resources if "-uploads-" in r]
-
-
-class TestBuckets:
-    def test_cloudfront_reads_deliveries_only(self) -> None:
-        """Of the assets bucket, CloudFront reaches assets/ and neither runs/ nor photos/."""
-        policy = everything("AWS::S3::BucketPolicy")["data.AssetsForTheEdge"]["Properties"]["PolicyDocument"]
-        allowed = [s for s in policy["Statement"] if s["Effect"] == "Allow"]
-        assert [as_list(s["Action"]) for s in allowed] == [["s3:GetObject"]]
-        assert [s["Resource"] for s in allowed] == [{"Fn::Sub": "${AssetsBucket.Arn}/assets/*"}]

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.infrastructure.policies import denied
+from tests.infrastructure.stacks import Unresolved, stack
 
 pytestmark = pytest.mark.part("ADM-7")
 
@@ -67,3 +68,39 @@ class TestDenied:
         """A function that no template declares has no policy to look at."""
         with pytest.raises(KeyError):
             denied([call("FN_snapforge_dev_nobody", "s3:GetObject", "x/y")])
+
+
+class TestStacks:
+    def test_parameters_reach_nested_stacks_and_references_other_stacks(self) -> None:
+        """A stream is found by the SSM parameter that the foundation notes, a subnet by an output of its stack."""
+        assert (
+            stack("workflow")
+            .parameters["Stream"]
+            .startswith("arn:aws:dynamodb:eu-central-1:000000000000:table/snapforge-dev-jobs/stream/")
+        )
+        assert len(stack("gpu").parameters["Subnets"].split(",")) == 3
+        assert stack("workers").parameters["MaxImageWorkers"] == 8
+
+    @pytest.mark.parametrize(
+        ("value", "resolved"),
+        [
+            ({"Ref": "Stage"}, "dev"),
+            ({"Ref": "ReportsQueue"}, "snapforge-dev-reports"),
+            ({"Fn::GetAtt": ["ReportsQueue", "Arn"]}, "arn:aws:sqs:eu-central-1:000000000000:snapforge-dev-reports"),
+            ({"Fn::Sub": "${Key.Arn}/${!x}"}, "arn:aws:kms:eu-central-1:000000000000:key/platform.Key/${x}"),
+            ({"Fn::Sub": ["${A}-${Stage}", {"A": {"Ref": "AWS::Region"}}]}, "eu-central-1-dev"),
+            ({"Fn::If": ["AlarmsAreMailed", 1, {"Ref": "AWS::NoValue"}]}, None),
+            ([{"Fn::If": ["EdgeIsElsewhere", "a", "b"]}, {"Ref": "AWS::NoValue"}], ["a"]),
+            ({"Fn::Join": ["/", [{"Fn::Select": [1, ["a", "b"]]}, "c"]]}, "b/c"),
+        ],
+        ids=str,
+    )
+    def test_each_function(self, value: object, resolved: object) -> None:
+        """As CloudFormation would; what becomes no value is left out of what holds it."""
+        assert stack("platform").resolve({"Key": value}) == ({} if resolved is None else {"Key": resolved})
+
+    @pytest.mark.parametrize("value", [{"Ref": "Nobody"}, {"Fn::Cidr": ["10.0.0.0/8", 1, 8]}, {"Fn::Sub": "${Nobody}"}])
+    def test_what_it_does_not_know_is_an_error(self, value: object) -> None:
+        """Nothing that a policy names is guessed."""
+        with pytest.raises(Unresolved):
+            stack("platform").resolve(value)

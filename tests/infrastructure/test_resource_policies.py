@@ -1,245 +1,228 @@
-"""Buckets, queues and keys, by what their policies let through: requests are judged, not texts compared."""
+"""Resource policies: who reaches buckets, queues, the key and the repository without being a role of ours, and when."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
-from tests.infrastructure.policies import fill
-from tests.infrastructure.resource_policies import DOCUMENTS, NAMES, Asked, resolve, verdict
-from tests.infrastructure.templates import Template, everything, template, templates, text
+from tests.infrastructure.iam import Request, Statement, decide, read
+from tests.infrastructure.policies import ROOT, attached, may, verdict
+from tests.infrastructure.probes import GRAVE, HERE, PREFIXES, actions, places, rights
+from tests.infrastructure.stacks import ACCOUNT, stack
 
 pytestmark = pytest.mark.part("ADM-7")
 
-ACCOUNT, OTHER = "000000000000", "111111111111"
-CLOUDFRONT, EVENTS = "cloudfront.amazonaws.com", "events.amazonaws.com"
-SOMEBODY = "arn:aws:iam::111111111111:user/somebody"
-OURS = f"arn:aws:iam::{ACCOUNT}:root"
-NO_ACCESS = {
-    "AWS::IAM::ManagedPolicy",
-    "AWS::CloudFront::ResponseHeadersPolicy",
-    "AWS::Batch::SchedulingPolicy",
+STRANGER = "arn:aws:iam::111122223333:root"
+OURS = f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"
+THEIRS = "arn:aws:cloudfront::111122223333:distribution/E1"
+BUCKETS = sorted(PREFIXES)
+RULES = f"arn:aws:events:{HERE}:rule"
+RULE_OF = {
+    "mail": f"{RULES}/snapforge-dev/snapforge-dev-mail",
+    "variants": f"{RULES}/snapforge-dev/snapforge-dev-variants",
+    "preflights": f"{RULES}/snapforge-dev/snapforge-dev-preflights",
+    "uploaded": f"{RULES}/snapforge-dev-uploaded",
+    "batch-states": f"{RULES}/snapforge-dev-batch-states",
+    "billing-failures": f"{RULES}/snapforge-dev/snapforge-dev-user-signed-up",
 }
-"""Called policies, and not of a resource that others reach."""
-RULES = f"arn:aws:events:eu-central-1:{ACCOUNT}:rule"
+"""The rule that feeds each queue that EventBridge writes to."""
 
 
-def policies(kind: str) -> list[tuple[Template, str]]:
-    """All policies of one type."""
-    return [(each, name) for each in templates() for name, found in each.resources.items() if found["Type"] == kind]
+def allowed(who: str, context: Mapping[str, str]) -> set[tuple[str, str]]:
+    """All (action, place) that somebody may."""
+    return {
+        (action.partition(":")[2], place)
+        for place, arn in places().items()
+        for action in actions().get(arn.split(":")[2], [])
+        if may(who, action, arn, context)
+    }
 
 
-def bucket_of(each: Template, policy: str) -> str:
-    """The bucket's ARN."""
-    return resolve(each, {"Fn::GetAtt": [each.resources[policy]["Properties"]["Bucket"]["Ref"], "Arn"]})
+class TestTls:
+    @pytest.mark.parametrize("action", ["GetObject", "PutObject", "DeleteObject", "ListBucket", "PutBucketPolicy"])
+    @pytest.mark.parametrize("bucket", BUCKETS)
+    def test_a_bucket_answers_by_tls_only(self, bucket: str, action: str) -> None:
+        """Whoever asks, and whatever their own policy says: denied without TLS, and by TLS not denied by this."""
+        at = f"arn:aws:s3:::snapforge-dev-{bucket}-{ACCOUNT}"
+        resources = [at] if "Bucket" in action else [f"{at}/{prefix}/one" for prefix in PREFIXES[bucket]]
+        for resource in resources:
+            for who in (ROOT, "worker", "jobs/settle_job", "cloudfront.amazonaws.com", STRANGER, "anonymous"):
+                plain, by_tls = (
+                    verdict(who, f"s3:{action}", resource, {"aws:SecureTransport": tls, "aws:SourceArn": OURS})
+                    for tls in ("false", "true")
+                )
+                assert plain == "Deny", who
+                assert by_tls != "Deny", who
+
+    def test_every_policy_that_speaks_of_tls_is_asked_above(self) -> None:
+        """A queue that comes to have such a statement wants a test as well."""
+        speaking = {arn for arn, said in attached().items() if any(map(_about_tls, said))}
+        assert speaking == {f"arn:aws:s3:::snapforge-dev-{bucket}-{ACCOUNT}" for bucket in BUCKETS}
 
 
-def distribution(account: str) -> dict[str, str]:
-    """CloudFront's context for a distribution of an account."""
-    return {"aws:SourceArn": f"arn:aws:cloudfront::{account}:distribution/E1", "aws:SecureTransport": "true"}
+def _about_tls(statement: Statement) -> bool:
+    return any(key.lower() == "aws:securetransport" for _, key, _ in statement.conditions)
 
 
-class TestEveryPolicy:
-    def test_all_kinds_are_known(self) -> None:
-        """A new kind of resource policy is to be judged here as well."""
-        judged = {(each.name, name) for kind in DOCUMENTS for each, name in policies(kind)}
-        there = {
-            (each.name, name)
-            for each in templates()
-            for name, found in each.resources.items()
-            if found["Type"].endswith("Policy") and found["Type"] not in NO_ACCESS
+class TestCloudFront:
+    def test_a_distribution_of_ours_reads_deliveries_and_the_web_app(self) -> None:
+        """And neither photos, nor runs, nor LoRAs, nor anything else; it writes nothing."""
+        assert allowed("cloudfront.amazonaws.com", {"aws:SourceArn": OURS, "aws:SourceAccount": ACCOUNT}) == {
+            ("GetObject", "object assets/assets"),
+            ("GetObject", "object web/any"),
         }
-        assert there | {("platform", "Key")} == judged
 
-    @pytest.mark.parametrize("kind", DOCUMENTS)
-    def test_nobody_of_another_account_gets_in_anywhere(self, kind: str) -> None:
-        found = policies(kind)
-        for each, name in found:
-            for action in ("s3:GetObject", "sqs:SendMessage", "sns:Publish", "kms:Decrypt"):
-                for resource in resources(each, name):
-                    secure = {"aws:SecureTransport": "true", "kms:CallerAccount": OTHER, "aws:SourceAccount": OTHER}
-                    assert verdict(each, name, Asked(SOMEBODY, action, resource, secure)) != "allowed"
-        assert found
-
-
-def resources(each: Template, name: str) -> list[str]:
-    """An ARN for every resource that a policy names, with a path below buckets."""
-    kind = each.resources[name]["Type"]
-    if kind == "AWS::KMS::Key":
-        return ["*"]
-    found = [
-        resolve(each, {"Fn::GetAtt": [other, "Arn"]}) for other, one in each.resources.items() if one["Type"] in NAMES
-    ]
-    return [*found, *(f"{one}/assets/a/b" for one in found)]
-
-
-class TestBuckets:
     @pytest.mark.parametrize(
-        ("each", "name"), policies("AWS::S3::BucketPolicy"), ids=lambda value: getattr(value, "name", value)
+        "context",
+        [
+            {"aws:SourceArn": THEIRS, "aws:SourceAccount": "111122223333"},
+            {"aws:SourceArn": f"arn:aws:cloudfront::{ACCOUNT}:origin-access-control/E1"},
+            {"aws:SourceArn": f"arn:aws:cloudfront::111122223333:x/arn:aws:cloudfront::{ACCOUNT}:distribution/E1"},
+            {},
+        ],
+        ids=["another account's", "no distribution", "our ARN inside another", "nobody's"],
     )
-    @pytest.mark.parametrize("principal", [SOMEBODY, OURS, CLOUDFRONT])
-    def test_without_tls_nobody_does_anything(self, each: Template, name: str, principal: str) -> None:
-        bucket = bucket_of(each, name)
-        for action in ("s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject"):
-            for resource in (bucket, f"{bucket}/a/b"):
-                plain = distribution(ACCOUNT) | {"aws:SecureTransport": "false"}
-                assert verdict(each, name, Asked(principal, action, resource, plain)) == "denied"
-                secure = {"aws:SecureTransport": "true"}
-                assert verdict(each, name, Asked(principal, action, resource, secure)) == "silent"
-
-    def test_every_bucket_has_such_a_policy(self) -> None:
-        guarded = {bucket_of(each, name) for each, name in policies("AWS::S3::BucketPolicy")}
-        there = {
-            f"arn:aws:s3:::{fill(text(found['Properties']['BucketName']))}"
-            for found in everything("AWS::S3::Bucket").values()
-        }
-        assert guarded == there
-        assert len(there) >= 5
-
-    @pytest.mark.part("AST-4")
-    @pytest.mark.parametrize(("policy", "readable"), [("AssetsForTheEdge", "assets/ab/x.png"), ("WebForTheEdge", "x")])
-    def test_cloudfront_of_this_account_reads_deliveries(self, policy: str, readable: str) -> None:
-        data = template("data")
-        bucket = bucket_of(data, policy)
-        for account, said in ((ACCOUNT, "allowed"), (OTHER, "silent")):
-            asked = Asked(CLOUDFRONT, "s3:GetObject", f"{bucket}/{readable}", distribution(account))
-            assert verdict(data, policy, asked) == said
-        nobodys = Asked(CLOUDFRONT, "s3:GetObject", f"{bucket}/{readable}", {"aws:SecureTransport": "true"})
-        assert verdict(data, policy, nobodys) == "silent"
-        for action in ("s3:PutObject", "s3:DeleteObject", "s3:ListBucket"):
-            asked = Asked(CLOUDFRONT, action, f"{bucket}/{readable}", distribution(ACCOUNT))
-            assert verdict(data, policy, asked) == "silent"
-
-    @pytest.mark.part("AST-4")
-    @pytest.mark.parametrize("key", ["runs/job/1/1/result.json", "photos/org/x.jpg", "loras/x/0001.safetensors", "x"])
-    def test_cloudfront_reads_nothing_else_of_the_assets(self, key: str) -> None:
-        data = template("data")
-        asked = Asked(CLOUDFRONT, "s3:GetObject", f"{bucket_of(data, 'AssetsForTheEdge')}/{key}", distribution(ACCOUNT))
-        assert verdict(data, "AssetsForTheEdge", asked) == "silent"
-
-    def test_cloudfront_reads_no_other_bucket(self) -> None:
-        looked = 0
-        for each, name in policies("AWS::S3::BucketPolicy"):
-            if name not in {"AssetsForTheEdge", "WebForTheEdge"}:
-                asked = Asked(CLOUDFRONT, "s3:GetObject", f"{bucket_of(each, name)}/assets/a", distribution(ACCOUNT))
-                assert verdict(each, name, asked) == "silent"
-                looked += 1
-        assert looked >= 3
+    def test_any_other_reads_nothing(self, context: dict[str, str]) -> None:
+        """CloudFront is one service for all accounts: the condition decides whose request it is."""
+        assert allowed("cloudfront.amazonaws.com", context) == set()
 
 
-class TestQueues:
-    def test_a_rule_puts_events_on_its_own_queues_only_by_its_own_name(self) -> None:
-        """For each rule that feeds a queue: let through; a rule of another name or account: not."""
-        platform, looked = template("platform"), 0
-        for rule in everything("AWS::Events::Rule").values():
-            properties = rule["Properties"]
-            bus = f"{fill(text(properties['EventBusName']))}/" if "EventBusName" in properties else ""
-            for target in properties["Targets"]:
-                queue = fill(text(target["Arn"]))
-                if ":sqs:" not in queue:
-                    continue
-                looked += 1
-                for source, said in (
-                    (f"{RULES}/{bus}{fill(text(properties['Name']))}", "allowed"),
-                    (f"{RULES}/{bus}another", "silent"),
-                    (f"{RULES}/{bus}{fill(text(properties['Name']))}".replace(ACCOUNT, OTHER), "silent"),
-                ):
-                    asked = Asked(EVENTS, "sqs:SendMessage", queue, {"aws:SourceArn": source})
-                    assert verdict(platform, "RulesMaySend", asked) == said
-        assert looked >= 5
+class TestRules:
+    @pytest.mark.parametrize("queue", RULE_OF)
+    def test_a_queue_takes_events_from_its_rule(self, queue: str) -> None:
+        """Or the event is lost."""
+        arn = places()[f"queue {queue}"]
+        assert may("events.amazonaws.com", "sqs:SendMessage", arn, {"aws:SourceArn": RULE_OF[queue]})
 
-    def test_nothing_else_is_sent_there(self) -> None:
-        platform = template("platform")
-        mail = resolve(platform, {"Fn::GetAtt": ["MailQueue", "Arn"]})
-        good = {"aws:SourceArn": f"{RULES}/snapforge-dev/snapforge-dev-mail"}
-        assert verdict(platform, "RulesMaySend", Asked(EVENTS, "sqs:SendMessage", mail, good)) == "allowed"
-        for principal, action in ((SOMEBODY, "sqs:SendMessage"), (EVENTS, "sqs:ReceiveMessage"), (EVENTS, "sqs:Purge")):
-            assert verdict(platform, "RulesMaySend", Asked(principal, action, mail, good)) == "silent"
-        reports = resolve(platform, {"Fn::GetAtt": ["ReportsQueue", "Arn"]})
-        assert verdict(platform, "RulesMaySend", Asked(EVENTS, "sqs:SendMessage", reports, good)) == "silent"
+    @pytest.mark.parametrize("rule", sorted(RULE_OF.values()))
+    def test_a_rule_reaches_no_queue_without_rules(self, rule: str) -> None:
+        """Neither the tickets nor what workers report can be written by an event, and nothing is read by one."""
+        reached = allowed("events.amazonaws.com", {"aws:SourceArn": rule, "aws:SourceAccount": ACCOUNT})
+        assert {action for action, _ in reached} == {"SendMessage"}
+        assert {place for _, place in reached} <= {f"queue {queue}" for queue in RULE_OF}
 
+    def test_a_failure_queue_takes_nothing_from_the_other_rules(self) -> None:
+        """What lies there is somebody's to look at."""
+        for queue, rule in RULE_OF.items():
+            theirs = allowed("events.amazonaws.com", {"aws:SourceArn": rule})
+            assert (("SendMessage", "queue billing-failures") in theirs) == (queue == "billing-failures")
 
-QUEUES = {name: found["Properties"] for name, found in template("platform").of_type("AWS::SQS::Queue").items()}
-FED = {name: found for name, found in QUEUES.items() if "RedrivePolicy" in found}
-DEAD_LETTERS = {"ImagesRushQueue": "ImagesDead", "ImagesStandardQueue": "ImagesDead", "ImagesBulkQueue": "ImagesDead"}
-DEAD_LETTERS["ImagesDead"] = "JobsFailures"
-"""Where a queue's dead letters go that is not `<Name>Dlq`."""
-TRIES = {"PreflightsQueue": 2}
-"""How often a message is tried, where it is not five times. A pre-flight is asked for again by the next preview."""
-
-
-class TestDeadLetters:
-    @pytest.mark.parametrize("name", FED)
-    def test_each_queue_parks_what_fails_in_its_own_dead_letters(self, name: str) -> None:
-        redrive: dict[str, Any] = FED[name]["RedrivePolicy"]
-        wanted = DEAD_LETTERS.get(name, name.removesuffix("Queue") + "Dlq")
-        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [wanted, "Arn"]}
-        assert wanted in QUEUES
-
-    @pytest.mark.parametrize("name", FED)
-    def test_a_message_is_tried_as_often_as_the_code_says(self, name: str) -> None:
-        """One try would park every message of a machine that is being replaced."""
-        assert FED[name]["RedrivePolicy"]["maxReceiveCount"] == TRIES.get(name, 5)
-
-    @pytest.mark.parametrize("name", FED)
-    def test_dead_letters_are_kept_at_least_as_long(self, name: str) -> None:
-        """A message's age goes on counting there."""
-        target = QUEUES[FED[name]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]
-        assert target["MessageRetentionPeriod"] > FED[name]["MessageRetentionPeriod"]
-
-    def test_there_are_queues(self) -> None:
-        assert len(FED) >= 9
+    @pytest.mark.parametrize(
+        "context",
+        [
+            {"aws:SourceArn": RULE_OF["mail"].replace(ACCOUNT, "111122223333")},
+            {"aws:SourceArn": RULE_OF["mail"].replace("snapforge-dev", "snapforge-prod")},
+            {"aws:SourceArn": f"{RULES}/snapforge-dev/another"},
+            {"aws:SourceAccount": ACCOUNT},
+            {},
+        ],
+        ids=["another account's", "another stage's", "another rule", "no rule", "nobody's"],
+    )
+    def test_any_other_event_reaches_nothing(self, context: dict[str, str]) -> None:
+        """EventBridge is one service for all accounts."""
+        assert allowed("events.amazonaws.com", context) == set()
 
 
 class TestKey:
-    def test_secrets_are_decrypted_for_this_account_through_secrets_manager_only(self) -> None:
-        platform = template("platform")
-        via = {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com", "kms:CallerAccount": ACCOUNT}
-        role = f"arn:aws:iam::{ACCOUNT}:role/any"
-        assert verdict(platform, "Key", Asked(role, "kms:Decrypt", "*", via)) == "allowed"
-        for context in (
-            via | {"kms:CallerAccount": OTHER},
-            via | {"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
-            {"kms:CallerAccount": ACCOUNT},
-            {},
-        ):
-            assert verdict(platform, "Key", Asked(role, "kms:Decrypt", "*", context)) == "silent"
-        assert verdict(platform, "Key", Asked(role, "kms:ScheduleKeyDeletion", "*", via)) == "silent"
+    KEY = places()["key Key"]
+    BY_SECRETS = {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com", "kms:CallerAccount": ACCOUNT}
 
-
-class TestTheJudge:
-    """What it does not understand is an error, never a pass."""
-
-    @staticmethod
-    def judged(**changes: Any) -> str:
-        """The verdict of a policy of one statement."""
-        statement = {
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "s3:GetObject",
-            "Resource": "arn:aws:s3:::b/*",
-            "Condition": {"StringEquals": {"aws:SourceAccount": "1"}},
-        } | changes
-        body = {"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {}}}}
-        body["Resources"]["P"]["Properties"] = {"PolicyDocument": {"Statement": [statement]}}
-        made = Template(template("data").path, "foundation", body)
-        return verdict(made, "P", Asked("x", "s3:GetObject", "arn:aws:s3:::b/k", {"aws:sourceaccount": "1"}))
-
-    def test_it_allows_denies_and_is_silent(self) -> None:
-        assert self.judged() == "allowed"
-        assert self.judged(Effect="Deny") == "denied"
-        assert self.judged(Condition={"StringEquals": {"aws:SourceAccount": "2"}}) == "silent"
-        assert self.judged(Condition={"StringEquals": {"aws:absent": "1"}}) == "silent"
+    @pytest.mark.parametrize("who", ["jobs/create_job", "identity/log_in", "notifications/send_mail"])
+    def test_secrets_manager_uses_it_for_who_may_read_the_secret(self, who: str) -> None:
+        """Who may is said by IAM on the secret."""
+        assert may(who, "kms:Decrypt", self.KEY, self.BY_SECRETS)
 
     @pytest.mark.parametrize(
-        "changes",
+        "changed",
         [
-            {"Condition": {"NumericLessThan": {"aws:SourceAccount": "2"}}},
-            {"Principal": {"Federated": "x"}},
-            {"NotAction": "s3:PutObject"},
-            {"Resource": {"Fn::Join": ["", ["a"]]}},
-            {"Resource": {"Fn::Sub": "arn:aws:s3:::${Unknown}"}},
+            {"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
+            {"kms:CallerAccount": "111122223333"},
+            {"kms:ViaService": "", "kms:CallerAccount": ACCOUNT},
         ],
+        ids=["by another service", "another account", "directly"],
     )
-    def test_what_is_new_is_an_error(self, changes: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match="understood"):
-            self.judged(**changes)
+    @pytest.mark.parametrize("who", ["jobs/create_job", STRANGER, "anonymous"])
+    def test_nobody_uses_it_otherwise(self, who: str, changed: dict[str, str]) -> None:
+        """Not our own roles directly, and no other account at all."""
+        context = {key: value for key, value in {**self.BY_SECRETS, **changed}.items() if value}
+        for action in actions()["kms"]:
+            assert not may(who, action, self.KEY, context), action
+
+    @pytest.mark.parametrize("action", ["kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"])
+    def test_it_is_administered_by_the_account_alone(self, action: str) -> None:
+        """Through IAM, which gives that to no role of ours (test_rights)."""
+        assert may(ROOT, action, self.KEY)
+        for who in (STRANGER, "anonymous", "jobs/create_job", "cloudwatch.amazonaws.com"):
+            assert not may(who, action, self.KEY, self.BY_SECRETS | {"aws:SourceAccount": ACCOUNT}), who
+
+    def test_alarms_of_this_account_reach_the_encrypted_topic(self) -> None:
+        """CloudWatch encrypts what it publishes; another account's alarms do not."""
+        for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            assert may("cloudwatch.amazonaws.com", action, self.KEY, {"aws:SourceAccount": ACCOUNT})
+            assert not may("cloudwatch.amazonaws.com", action, self.KEY, {"aws:SourceAccount": "111122223333"})
+            assert not may("cloudwatch.amazonaws.com", action, self.KEY)
+
+
+class TestRepository:
+    IMAGE = places()["repository PreflightRepository"]
+
+    def test_lambda_pulls_the_preflights_image_for_this_account(self) -> None:
+        """And for no other; it pushes nothing."""
+        for action, account, answer in (
+            ("ecr:BatchGetImage", ACCOUNT, True),
+            ("ecr:GetDownloadUrlForLayer", ACCOUNT, True),
+            ("ecr:PutImage", ACCOUNT, False),
+            ("ecr:BatchGetImage", "111122223333", False),
+        ):
+            assert may("lambda.amazonaws.com", action, self.IMAGE, {"aws:SourceAccount": account}) is answer, action
+        assert not may("lambda.amazonaws.com", "ecr:BatchGetImage", self.IMAGE)
+
+
+class TestWorkersNetwork:
+    """The workers reach S3 through an endpoint with a policy of its own: what they may is what both allow."""
+
+    SAID = tuple(
+        read("network.S3Endpoint", one)
+        for one in stack("network").properties("S3Endpoint")["PolicyDocument"]["Statement"]
+    )
+
+    def passes(self, action: str, place: str) -> bool:
+        """Whether the endpoint lets the worker's request through."""
+        return decide(self.SAID, Request("worker", f"s3:{action}", places()[place])) == "Allow"
+
+    def test_what_a_worker_may_passes_the_endpoint(self) -> None:
+        """Or its role is of no use."""
+        asked = {
+            (action, place)
+            for place, by_action in rights().items()
+            for action, roles in by_action.items()
+            if "worker" in roles and place.partition(" ")[0] in ("bucket", "object")
+        }
+        assert len(asked) > 5
+        assert {one for one in asked if not self.passes(*one)} == set()
+
+    def test_nothing_leaves_for_another_bucket(self) -> None:
+        """Neither somebody else's nor another stage's."""
+        for place in ("foreign bucket", "foreign object", "other stage's bucket", "other stage's object"):
+            for action in actions()["s3"]:
+                assert not self.passes(action.partition(":")[2], place), (action, place)
+
+
+class TestStrangers:
+    @pytest.mark.parametrize("who", [STRANGER, "anonymous", "s3.amazonaws.com", "sns.amazonaws.com"])
+    def test_they_reach_nothing(self, who: str) -> None:
+        """No bucket, queue, key or repository lets in another account or a service that has no business there."""
+        assert {"s3", "sqs", "kms", "ecr"} <= GRAVE.keys()
+        for context in (
+            {},
+            {"aws:SourceAccount": ACCOUNT},
+            {"aws:SourceArn": OURS},
+            {"aws:SourceArn": RULE_OF["mail"]},
+        ):
+            assert allowed(who, context) == set()
+
+    def test_every_resource_policy_is_known(self) -> None:
+        """A new one wants its questions above."""
+        kinds: dict[str, int] = {}
+        for arn in attached():
+            kinds[arn.split(":")[2]] = kinds.get(arn.split(":")[2], 0) + 1
+        assert kinds == {"s3": len(BUCKETS), "sqs": len(RULE_OF), "kms": 1, "ecr": 1}

@@ -27,6 +27,7 @@ NAMES = {
     "AWS::Events::EventBus": "Name",
     "AWS::Events::Rule": "Name",
     "AWS::KMS::Alias": "AliasName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::SecretsManager::Secret": "Name",
     "AWS::SSM::Parameter": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
@@ -45,6 +46,7 @@ NAMES = {
 HARMLESS = {
     "OriginSecret": "the secret's name, not its value",
     "DeliveryPublicKey": "the public half",
+    "SecretsArn": "how their ARNs begin",
 }
 """Parameters that sound secret."""
 
@@ -81,10 +83,11 @@ class TestLinks:
         found = [v for v in walk(each.body) if isinstance(v, dict) and ({"Export", "Fn::ImportValue"} & v.keys())]
         assert found == []
 
-    @BY_NAME
-    def test_nested_stacks_get_exactly_their_parameters(self, each: Template) -> None:
+    def test_nested_stacks_get_exactly_their_parameters(self) -> None:
         """Each parameter of a nested template is given, unless it has a default, and no other."""
-        for nested in each.of_type("AWS::CloudFormation::Stack").values():
+        stacks = everything("AWS::CloudFormation::Stack")
+        assert len(stacks) == len(templates()) - 3
+        for nested in stacks.values():
             inner = template(nested["Properties"]["TemplateURL"].rpartition("/")[2].removesuffix(".yaml"))
             given = set(nested["Properties"]["Parameters"])
             assert given <= set(inner.parameters)
@@ -108,6 +111,8 @@ class TestLinks:
             "AWS::SecretsManager::Secret",
             "AWS::SQS::Queue",
         )
+        assert {kind for t in templates() if t.root == "foundation" for kind in kept if t.of_type(kind)} == set(kept)
+        assert len([t for t in templates() if t.root == "app"]) > 10
         assert [t.name for t in templates() if t.root == "app" for kind in kept if t.of_type(kind)] == []
 
 
@@ -130,6 +135,7 @@ class TestNames:
             for resource in each.resources.values()
             if (place := NAMES.get(resource["Type"]))
         ]
+        assert len(names) > 150
         assert sorted({name for name in names if names.count(name) > 1}) == []
 
     def test_tables_and_buckets_are_those_of_the_contexts(self) -> None:
@@ -170,13 +176,16 @@ class TestSecrets:
 
     def test_values_are_generated_or_put_by_the_operator(self) -> None:
         """No template holds a secret's value; one is composed of a generated one by reference."""
-        for name, secret in everything("AWS::SecretsManager::Secret").items():
+        secrets = everything("AWS::SecretsManager::Secret")
+        assert len(secrets) == 6
+        for name, secret in secrets.items():
             value = secret["Properties"].get("SecretString")
             assert value is None or "{{resolve:secretsmanager:" in text(value), name
             assert "KmsKeyId" in secret["Properties"], name
 
     def test_functions_get_names_not_values(self) -> None:
         """No environment variable is resolved from Secrets Manager: the console shows them."""
+        assert len(functions()) > 50
         for function in functions():
             assert "{{resolve:" not in json.dumps(function.properties["Environment"]), function.logical_id
 
@@ -199,7 +208,9 @@ class TestFunctions:
 
     def test_routes_answer_before_the_gateway_gives_up(self) -> None:
         """An HttpApi ends at 30 s."""
-        assert [f.logical_id for f in functions() if f.routes and f.properties["Timeout"] > 29] == []
+        routed = [f for f in functions() if f.routes]
+        assert len(routed) > 30
+        assert [f.logical_id for f in routed if f.properties["Timeout"] > 29] == []
 
     def test_sweepers_run_one_at_a_time(self) -> None:
         """A schedule that overtakes itself does the same work twice."""
@@ -211,13 +222,15 @@ class TestFunctions:
 
     def test_logs_end(self) -> None:
         """Every log group has a retention."""
-        assert [
-            n for n, g in everything("AWS::Logs::LogGroup").items() if not g["Properties"].get("RetentionInDays")
-        ] == []
+        groups = everything("AWS::Logs::LogGroup")
+        assert len(groups) > 15
+        assert [name for name, group in groups.items() if not group["Properties"].get("RetentionInDays")] == []
 
     def test_apis_are_throttled_and_logged(self) -> None:
         """Each HttpApi has a default throttle and an access log, and no CORS: there is one origin."""
-        for name, api in everything("AWS::Serverless::HttpApi").items():
+        apis = everything("AWS::Serverless::HttpApi")
+        assert len(apis) == 6
+        for name, api in apis.items():
             assert api["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0, name
             assert "AccessLogSettings" in api["Properties"], name
             assert "CorsConfiguration" not in api["Properties"], name

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.infrastructure.stacks import stack
 from tests.infrastructure.templates import REPO, template
 
 SOURCE = REPO / "infrastructure/state_machines/render.asl.yaml"
@@ -124,6 +125,6 @@ class TestTemplate:
         """STATE_MACHINE_ARN and the machine have one name; its definition is this file."""
         properties = template("workflow").resources["Render"]["Properties"]
         variables = template("workflow").body["Globals"]["Function"]["Environment"]["Variables"]
-        assert variables["STATE_MACHINE_ARN"]["Fn::Sub"].endswith(":" + properties["Name"]["Fn::Sub"])
+        assert stack("workflow").resolve(variables["STATE_MACHINE_ARN"]) == stack("workflow").arn("Render")
         assert properties["DefinitionUri"] == "state_machines/render.asl.yaml"
         assert properties["Type"] == "STANDARD"

@@ -14,6 +14,7 @@ from snapforge.triggers.queue import Queue
 from snapforge.triggers.schedule import Schedule
 from snapforge.triggers.step import Step
 from snapforge.triggers.stream import Stream
+from tests.infrastructure.stacks import stack
 from tests.infrastructure.templates import Function, everything, functions, template, text
 
 OUTBOX_ROWS = '{"eventName": ["INSERT"], "dynamodb": {"NewImage": {"cls": {"S": ["Outbox"]}}}}'
@@ -44,19 +45,21 @@ def events(function: Function, kind: str) -> list[dict[str, Any]]:
     return [event["Properties"] for event in found if event["Type"] == kind]
 
 
+def fed_by(function: Function) -> list[str]:
+    """The ARNs of the queues and streams that feed a function, with every parameter filled in."""
+    resolve = stack(function.template.name).resolve
+    return [str(resolve(mapping["EventSourceArn"])) for mapping in mappings(function)]
+
+
 def queues(function: Function) -> list[str]:
     """The queues that feed a function, by the name after `snapforge-<stage>-`."""
-    return [
-        text(mapping["EventSourceArn"]).rpartition("snapforge-${Stage}-")[2]
-        for mapping in mappings(function)
-        if ":sqs:" in text(mapping["EventSourceArn"])
-    ]
+    return [arn.rpartition("snapforge-dev-")[2] for arn in fed_by(function) if ":sqs:" in arn]
 
 
 def sources(function: Function) -> set[str]:
     """The kinds of things that call a function, by its template."""
     kinds = {event["Type"] for event in function.properties.get("Events", {}).values()}
-    kinds |= {"SQS" if ":sqs:" in text(mapping["EventSourceArn"]) else "Stream" for mapping in mappings(function)}
+    kinds |= {"SQS" if ":sqs:" in arn else "Stream" for arn in fed_by(function)}
     if "FunctionUrlConfig" in function.properties:
         kinds.add("FunctionUrl")
     if function.logical_id in _states():
@@ -89,10 +92,9 @@ def patterns_into(queue: str) -> list[dict[str, Any]]:
     """The patterns of all rules that put events on a queue."""
     return [
         rule["Properties"]["EventPattern"]
-        for rule in everything("AWS::Events::Rule").values()
-        if any(
-            text(target["Arn"]).endswith(f"snapforge-${{Stage}}-{queue}") for target in rule["Properties"]["Targets"]
-        )
+        for name, rule in everything("AWS::Events::Rule").items()
+        for target in stack(name.partition(".")[0]).resolve(rule["Properties"]["Targets"])
+        if str(target["Arn"]).endswith(f":snapforge-dev-{queue}")
     ]
 
 
