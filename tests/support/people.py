@@ -44,6 +44,17 @@ def _session_of(half_life: int) -> Person:
     return Person(opened.org_id, opened.access_token)
 
 
+def own_session() -> Person:
+    """A new session of another owner, for a test that may end it: no other test's ends with it."""
+    opened = people.log_in(_another_email()).body
+    return Person(opened.org_id, opened.access_token)
+
+
 @cache
 def _email() -> str:
+    return people.verified().email
+
+
+@cache
+def _another_email() -> str:
     return people.verified().email
