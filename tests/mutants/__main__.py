@@ -131,7 +131,7 @@ class Work:
         for one in self.workspaces:
             free.put(one)
 
-        def at_a_desk(thing: T) -> R:
+        def in_a_workspace(thing: T) -> R:
             taken = free.get()
             try:
                 return work(thing, taken)
@@ -139,7 +139,7 @@ class Work:
                 free.put(taken)
 
         with ThreadPoolExecutor(len(self.workspaces)) as pool:
-            futures = [pool.submit(at_a_desk, thing) for thing in things]
+            futures = [pool.submit(in_a_workspace, thing) for thing in things]
             try:
                 return [future.result() for future in futures]
             except BaseException:
