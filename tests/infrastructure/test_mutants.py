@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import equal, report, trial
-from tests.mutants.desks import Desk, copy
 from tests.mutants.reach import Reach, Red, reach
 from tests.mutants.report import Sample
 from tests.mutants.sample import ordered
 from tests.mutants.settings import ROOT, Environment, Package, Settings, Unusable, load
 from tests.mutants.source import Mutant, change, mutants
 from tests.mutants.trial import Result, Results
+from tests.mutants.workspaces import Workspace, copy
 
 RULES = """\
 LIMIT = 3
@@ -77,34 +77,36 @@ TOY = Settings(
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def workspace(tmp_path: Path) -> Workspace:
     """The toy, and no emulator."""
     for name, text in {"toy/rules.py": RULES, "guards/test_rules.py": GUARDS, "pyproject.toml": PYPROJECT}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Desk(tmp_path, "")
+    return Workspace(tmp_path, "")
 
 
-def all_of(desk: Desk) -> list[Mutant]:
-    return list(mutants(TOY.packages["toy"], TOY, desk.tree))
+def all_of(workspace: Workspace) -> list[Mutant]:
+    return list(mutants(TOY.packages["toy"], TOY, workspace.tree))
 
 
-def the(desk: Desk, becomes: str) -> Mutant:
+def the(workspace: Workspace, becomes: str) -> Mutant:
     """The only mutant that makes such a line."""
-    found = [mutant for mutant in all_of(desk) if (made := change(mutant, desk.tree)) and made.becomes == becomes]
+    found = [
+        mutant for mutant in all_of(workspace) if (made := change(mutant, workspace.tree)) and made.becomes == becomes
+    ]
     assert len(found) == 1, found
     return found[0]
 
 
-def tried(desk: Desk, seen: Reach, becomes: str) -> Result:
-    mutant = the(desk, becomes)
-    made = change(mutant, desk.tree)
+def tried(workspace: Workspace, seen: Reach, becomes: str) -> Result:
+    mutant = the(workspace, becomes)
+    made = change(mutant, workspace.tree)
     assert made is not None
-    return trial.trial(mutant, made, TOY.packages["toy"], seen, desk, "digest")
+    return trial.trial(mutant, made, TOY.packages["toy"], seen, workspace, "digest")
 
 
-def seen_by(desk: Desk) -> Reach:
-    return reach(TOY.packages["toy"], desk, desk.tree / "reach")
+def seen_by(workspace: Workspace) -> Reach:
+    return reach(TOY.packages["toy"], workspace, workspace.tree / "reach")
 
 
 def places(**strata: int) -> list[Mutant]:
@@ -134,11 +136,11 @@ class TestSample:
         assert abs(counts["a", "logic"] - 20) <= 1
         assert abs(counts["b", "number"] - 10) <= 1
 
-    def test_an_edit_of_other_lines_keeps_the_mutants_ids(self, desk: Desk) -> None:
-        before = {mutant.line: mutant.id for mutant in all_of(desk)}
-        rules = desk.tree / "toy" / "rules.py"
+    def test_an_edit_of_other_lines_keeps_the_mutants_ids(self, workspace: Workspace) -> None:
+        before = {mutant.line: mutant.id for mutant in all_of(workspace)}
+        rules = workspace.tree / "toy" / "rules.py"
         rules.write_text("OTHER = 5\n\n\n" + RULES.replace("count > 10", "count > 11"))
-        after = {mutant.line: mutant.id for mutant in all_of(desk)}
+        after = {mutant.line: mutant.id for mutant in all_of(workspace)}
         assert after.keys() - before.keys() == {"OTHER = 5", "return count > 11"}
         assert all(after[line] == before[line] for line in after.keys() & before.keys())
 
@@ -190,28 +192,28 @@ class TestOperators:
 
 
 class TestTrial:
-    def test_a_mutant_that_a_test_notices_is_killed_and_another_survives(self, desk: Desk) -> None:
+    def test_a_mutant_that_a_test_notices_is_killed_and_another_survives(self, workspace: Workspace) -> None:
         """Only the tests that reach the line are run; a line that runs at import is everybody's."""
-        seen = seen_by(desk)
-        killed = tried(desk, seen, "return count <= LIMIT")
+        seen = seen_by(workspace)
+        killed = tried(workspace, seen, "return count <= LIMIT")
         assert (killed.verdict, killed.by) == ("killed", "guards/test_rules.py::test_the_limit_itself_is_too_much")
         assert killed.tests == 1
-        survived = tried(desk, seen, "return count >= 10")
+        survived = tried(workspace, seen, "return count >= 10")
         assert (survived.verdict, survived.by, survived.tests) == ("survived", "", 1)
         assert "-    return count > 10\n+    return count >= 10" in survived.diff
-        constant = tried(desk, seen, "LIMIT = 4")
+        constant = tried(workspace, seen, "LIMIT = 4")
         assert (constant.verdict, constant.tests) == ("killed", 3)
-        assert (desk.tree / "toy" / "rules.py").read_text() == RULES
+        assert (workspace.tree / "toy" / "rules.py").read_text() == RULES
 
-    def test_one_that_never_ends_is_stopped(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        seen = seen_by(desk)
+    def test_one_that_never_ends_is_stopped(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen = seen_by(workspace)
         monkeypatch.setattr(trial, "_SLACK", 5.0)
-        assert tried(desk, seen, "count = count + 1").verdict == "timeout"
+        assert tried(workspace, seen, "count = count + 1").verdict == "timeout"
 
-    def test_tests_that_fail_without_a_mutant_stop_all(self, desk: Desk) -> None:
-        (desk.tree / "toy" / "rules.py").write_text(RULES.replace("LIMIT = 3", "LIMIT = 4"))
+    def test_tests_that_fail_without_a_mutant_stop_all(self, workspace: Workspace) -> None:
+        (workspace.tree / "toy" / "rules.py").write_text(RULES.replace("LIMIT = 3", "LIMIT = 4"))
         with pytest.raises(Red, match=r"fails without a mutant: .*test_the_limit_itself"):
-            seen_by(desk)
+            seen_by(workspace)
 
     def test_the_copy_is_the_tree_as_git_sees_it(self, tmp_path: Path) -> None:
         """What was copied and is gone goes; times are kept, since bytecode is read by them."""
@@ -297,9 +299,9 @@ tests = ["guards"]
 environment = "control"
 """
 
-    def test_fit_the_tree(self, desk: Desk) -> None:
-        (desk.tree / "settings.toml").write_text(self.FILE)
-        package = load(desk.tree / "settings.toml", desk.tree).packages["toy"]
+    def test_fit_the_tree(self, workspace: Workspace) -> None:
+        (workspace.tree / "settings.toml").write_text(self.FILE)
+        package = load(workspace.tree / "settings.toml", workspace.tree).packages["toy"]
         assert (package.sources, package.tests) == (("toy/rules.py",), ("guards",))
 
     @pytest.mark.parametrize(
@@ -312,7 +314,9 @@ environment = "control"
             ('= "control"', '= "other"', "toy: no environment 'other'"),
         ],
     )
-    def test_a_package_without_sources_or_tests_is_refused(self, desk: Desk, right: str, wrong: str, why: str) -> None:
-        (desk.tree / "settings.toml").write_text(self.FILE.replace(right, wrong))
+    def test_a_package_without_sources_or_tests_is_refused(
+        self, workspace: Workspace, right: str, wrong: str, why: str
+    ) -> None:
+        (workspace.tree / "settings.toml").write_text(self.FILE.replace(right, wrong))
         with pytest.raises(Unusable, match=re.escape(why)):
-            load(desk.tree / "settings.toml", desk.tree)
+            load(workspace.tree / "settings.toml", workspace.tree)

@@ -16,13 +16,13 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from tests.mutants import equal, report, settings
-from tests.mutants.desks import HOME, Desk, desk
 from tests.mutants.reach import Reach, Red, digest_of, reach
 from tests.mutants.report import Sample
 from tests.mutants.sample import ordered
 from tests.mutants.settings import Settings
 from tests.mutants.source import Change, Mutant, change, mutants
 from tests.mutants.trial import Result, Results, trial
+from tests.mutants.workspaces import HOME, Workspace, workspace
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,10 +33,10 @@ def main() -> int:
     chosen = _arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no emulator outlives a run that is stopped
     chosen_settings = _only(settings.load(), chosen.packages)
-    _say(f"copying the tree for {chosen.desks} desks …")
+    _say(f"copying the tree for {chosen.workspaces} workspaces …")
     with ExitStack() as stack:
-        desks = [stack.enter_context(desk(number)) for number in range(chosen.desks)]
-        work = Work(chosen_settings, desks, time.monotonic() + 60 * chosen.minutes)
+        workspaces = [stack.enter_context(workspace(number)) for number in range(chosen.workspaces)]
+        work = Work(chosen_settings, workspaces, time.monotonic() + 60 * chosen.minutes)
         try:
             sample = work.run(chosen.sample, chosen.seed, again=chosen.again)
         except Red as red:
@@ -52,7 +52,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=400, help="how many mutants (400)")
     parser.add_argument("--seed", type=int, default=1, help="which (1)")
     parser.add_argument("--minutes", type=float, default=30, help="after these no further mutant is begun (30)")
-    parser.add_argument("--desks", type=int, default=2, help="how many are run side by side (2)")
+    parser.add_argument("--workspaces", type=int, default=2, help="how many are run side by side (2)")
     parser.add_argument("--packages", default="", help="by comma: only these; writes no docs")
     parser.add_argument("--again", action="store_true", help="run survivors again (they are when tests change)")
     return parser.parse_args()
@@ -66,15 +66,15 @@ def _only(all_settings: Settings, names: str) -> Settings:
 
 @dataclass
 class Work:
-    """One run: desks, and until when."""
+    """One run: workspaces, and until when."""
 
     settings: Settings
-    desks: Sequence[Desk]
+    workspaces: Sequence[Workspace]
     until: float
     results: Results = field(default_factory=Results)
 
     def __post_init__(self) -> None:
-        self._tree = self.desks[0].tree
+        self._tree = self.workspaces[0].tree
         self._all = [mutant for package in self.settings.packages.values() for mutant in self._of(package.name)]
         self._digests = {mutant.module: digest_of(self._tree, mutant.module) for mutant in self._all}
 
@@ -109,14 +109,14 @@ class Work:
     def _known(self, mutant: Mutant, reached: dict[str, Reach]) -> Result | None:
         return self.results.of(mutant, self._digests[mutant.module], reached[mutant.package].digest)
 
-    def _reach(self, name: str, at: Desk) -> Reach:
+    def _reach(self, name: str, at: Workspace) -> Reach:
         began = time.monotonic()
         seen = reach(self.settings.packages[name], at)
         unsteady = f", {len(seen.unsteady)} failed once and are left out: {seen.unsteady}" if seen.unsteady else ""
         _say(f"{name}: {len(seen.seconds)} tests, {time.monotonic() - began:.0f} s{unsteady}")
         return seen
 
-    def _try(self, mutant: Mutant, changed: Change, seen: Reach, at: Desk) -> None:
+    def _try(self, mutant: Mutant, changed: Change, seen: Reach, at: Workspace) -> None:
         if time.monotonic() > self.until:
             return
         package = self.settings.packages[mutant.package]
@@ -125,21 +125,21 @@ class Work:
         where = f"{mutant.module}:{mutant.first}"
         _say(f"{result.verdict:9} {result.seconds:5.0f} s  {where}  {mutant.line}  →  {result.becomes}")
 
-    def _shared(self, work: Callable[[T, Desk], R], things: Iterable[T]) -> list[R]:
-        """Each thing at a desk that is free."""
-        free: SimpleQueue[Desk] = SimpleQueue()
-        for one in self.desks:
+    def _shared(self, work: Callable[[T, Workspace], R], things: Iterable[T]) -> list[R]:
+        """Each thing at a workspace that is free."""
+        free: SimpleQueue[Workspace] = SimpleQueue()
+        for one in self.workspaces:
             free.put(one)
 
-        def at_a_desk(thing: T) -> R:
+        def in_a_workspace(thing: T) -> R:
             taken = free.get()
             try:
                 return work(thing, taken)
             finally:
                 free.put(taken)
 
-        with ThreadPoolExecutor(len(self.desks)) as pool:
-            futures = [pool.submit(at_a_desk, thing) for thing in things]
+        with ThreadPoolExecutor(len(self.workspaces)) as pool:
+            futures = [pool.submit(in_a_workspace, thing) for thing in things]
             try:
                 return [future.result() for future in futures]
             except BaseException:

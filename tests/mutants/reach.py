@@ -8,9 +8,9 @@ from pathlib import Path
 
 from coverage import CoverageData
 
-from tests.mutants.desks import HOME, Desk, Run
 from tests.mutants.settings import Package
 from tests.mutants.source import Mutant
+from tests.mutants.workspaces import HOME, Run, Workspace
 
 PATIENCE = 1800.0
 _CODE = ("layers/core", "functions", "gpu_batch/worker", "tests/support")
@@ -56,15 +56,15 @@ def digest_of(tree: Path, place: str) -> str:
     return told.hexdigest()[:16]
 
 
-def reach(package: Package, desk: Desk, folder: Path = HOME / "reach") -> Reach:
+def reach(package: Package, workspace: Workspace, folder: Path = HOME / "reach") -> Reach:
     """As kept in `folder`, or seen anew; Red where a test fails twice."""
-    file, now = folder / f"{package.name}.json", digest(package, desk.tree)
+    file, now = folder / f"{package.name}.json", digest(package, workspace.tree)
     if file.exists() and (kept := json.loads(file.read_text()))["digest"] == now:
         return Reach(**kept)
     options = ("--cov", "--cov-context=test", "--cov-report=") if package.environment.coverage else ()
-    run = desk.test(package, package.tests, PATIENCE, *options, bytecode=True)
-    lines = _lines(desk, package.sources, set(run.seconds)) if package.environment.coverage else {}
-    _check(package, desk, run)
+    run = workspace.test(package, package.tests, PATIENCE, *options, bytecode=True)
+    lines = _lines(workspace, package.sources, set(run.seconds)) if package.environment.coverage else {}
+    _check(package, workspace, run)
     steady = {test: seconds for test, seconds in run.seconds.items() if test not in run.failed}
     seen = Reach(now, steady, _without(lines, run.failed), list(run.failed))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -72,21 +72,21 @@ def reach(package: Package, desk: Desk, folder: Path = HOME / "reach") -> Reach:
     return seen
 
 
-def _check(package: Package, desk: Desk, run: Run) -> None:
+def _check(package: Package, workspace: Workspace, run: Run) -> None:
     if run.code not in (0, 1) or not run.seconds:
         raise Red(f"{package.name}: pytest ended with {run.code} after {run.took:.0f} s\n{run.output}")
     if run.failed:
-        again = desk.test(package, run.failed, PATIENCE)
+        again = workspace.test(package, run.failed, PATIENCE)
         if again.code:
             raise Red(f"{package.name}: fails without a mutant: {', '.join(again.failed)}\n{again.output}")
 
 
-def _lines(desk: Desk, sources: Iterable[str], tests: set[str]) -> dict[str, dict[str, list[str]]]:
-    data = CoverageData(str(desk.tree / ".local" / "run" / "coverage"))
+def _lines(workspace: Workspace, sources: Iterable[str], tests: set[str]) -> dict[str, dict[str, list[str]]]:
+    data = CoverageData(str(workspace.tree / ".local" / "run" / "coverage"))
     data.read()
     found: dict[str, dict[str, list[str]]] = {}
     for module in sources:
-        contexts = data.contexts_by_lineno(str(desk.tree / module))
+        contexts = data.contexts_by_lineno(str(workspace.tree / module))
         found[module] = {str(line): _tests(told) & tests for line, told in contexts.items()}  # type: ignore[misc]
         found[module] = {line: sorted(those) for line, those in found[module].items() if those}
     return found

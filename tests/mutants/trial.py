@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 
-from tests.mutants.desks import HOME, Desk, Run
 from tests.mutants.reach import Reach
 from tests.mutants.settings import Package
 from tests.mutants.source import Change, Mutant
+from tests.mutants.workspaces import HOME, Run, Workspace
 
 _SLACK = 60.0
 _NO_SUCH_TEST = 4
@@ -46,16 +46,18 @@ class Broken(RuntimeError):
     """A run that says nothing about the mutant."""
 
 
-def trial(mutant: Mutant, change: Change, package: Package, reach: Reach, desk: Desk, module_digest: str) -> Result:
-    """Plant the mutant in the desk's tree, run what reaches it, and stop at the first test that notices."""
+def trial(
+    mutant: Mutant, change: Change, package: Package, reach: Reach, workspace: Workspace, module_digest: str
+) -> Result:
+    """Plant the mutant in the workspace's tree, run what reaches it, and stop at the first test that notices."""
     tests = reach.tests(mutant)
     expected = sum(reach.seconds[test] for test in tests)
-    with desk.planted(mutant.module, change.source):
-        run = desk.test(package, tests, 3 * expected + _SLACK, "-x")
+    with workspace.planted(mutant.module, change.source):
+        run = workspace.test(package, tests, 3 * expected + _SLACK, "-x")
         if run.code == _NO_SUCH_TEST:  # a test's name told a number that the mutant changed: all files, then
             tests = list(reach.seconds)
             leave = [f"--deselect={test}" for test in reach.unsteady]
-            run = desk.test(package, package.tests, 3 * sum(reach.seconds.values()) + _SLACK, "-x", *leave)
+            run = workspace.test(package, package.tests, 3 * sum(reach.seconds.values()) + _SLACK, "-x", *leave)
     verdict = _verdict(run)
     return Result(
         mutant.id,

@@ -62,9 +62,22 @@ class TestConnections:
         assert (finding.severity, finding.code) == (severity, code)
         assert f"About {placed} of 24 photos" in finding.message
 
+    def test_exactly_seventy_percent_may_work(self) -> None:
+        """Of 20 photos the worker wants 10."""
+        placed = [found(20, groups=(tuple(range(count)),), registered=tuple(range(count)))[0].code for count in (6, 7)]
+        assert placed == ["photos_do_not_connect", "few_connect"]
+
+    def test_from_more_than_three_in_ten_on_photos_are_frames_of_a_film(self) -> None:
+        assert codes(found(20, alike=tuple(range(6)))) == []
+        assert codes(found(20, alike=tuple(range(7)))) == ["video_frames"]
+
     def test_nothing_that_connects_is_refused(self) -> None:
         findings = found(groups=(), registered=(), coverage_degrees=None)
         assert codes(findings) == ["photos_do_not_connect"] + ["unconnected"] * 24
+
+    def test_three_apart_are_a_group(self) -> None:
+        one = tuple(range(21))
+        assert codes(found(groups=(one, (21, 22, 23)), registered=one)) == ["separate_groups"]
 
     @pytest.mark.parametrize(("degrees", "told"), [(150, ["one_side"]), (300, []), (None, [])])
     def test_one_side_is_said_with_its_angle(self, degrees: int | None, told: list[str]) -> None:

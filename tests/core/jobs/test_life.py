@@ -103,6 +103,38 @@ class TestRetries:
         assert (living.attempt, living.reduced) == (4, True)
         assert lifecycle.fail_attempt(living, Transient)[1] is None
 
+    def test_each_wait_is_four_times_the_last(self) -> None:
+        again = [failures.next_attempt((Transient,) * count, reduced=False) for count in (1, 2, 3)]
+        assert again == [failures.NextAttempt(5, reduced=False), failures.NextAttempt(20, reduced=False), None]
+
+    def test_out_of_memory_uses_up_none_of_the_transient_attempts(self) -> None:
+        assert failures.next_attempt((OutOfMemory, Transient, Transient), reduced=True) == failures.NextAttempt(
+            20, reduced=True
+        )
+        assert failures.next_attempt((Transient, Transient, OutOfMemory), reduced=False) == failures.NextAttempt(
+            1, reduced=True
+        )
+        assert failures.next_attempt((OutOfMemory, Transient, Transient, Transient), reduced=True) is None
+
+    def test_a_machine_that_went_away_is_told_apart_from_a_worker_that_died(self) -> None:
+        assert failures.of_batch("FAILED", None, "Host EC2 (instance i-0) terminated.").code == "machine_lost"
+        assert failures.of_batch("FAILED", 137, "Essential container in task exited").code == "worker_lost"
+
+    @pytest.mark.parametrize(
+        ("exit_code", "reason", "category"),
+        [
+            (0, "", Transient),
+            (65, "", Transient),
+            (70, "", Transient),
+            (None, "Job attempt duration exceeded timeout", Transient),
+            (137, "OutOfMemoryError: Container killed", OutOfMemory),
+        ],
+    )
+    def test_whatever_ended_a_warm_worker_its_tickets_are_tried_again(
+        self, exit_code: int | None, reason: str, category: FailureCategory
+    ) -> None:
+        assert failures.of_worker("FAILED", exit_code, reason).category is category
+
     @pytest.mark.parametrize("category", sorted(set(FailureCategory) - failures.RETRIED))
     def test_all_else_would_end_the_same_way(self, category: FailureCategory) -> None:
         assert lifecycle.fail_attempt(Lifecycle(), category) == (Lifecycle(), None)
@@ -186,6 +218,10 @@ class TestTruth:
         truth = ObservedState(execution, work, result, recoveries_left=recoveries)
         assert decide(truth, NOW, self.LATE if late else self.SOON) == action
 
+    def test_at_its_deadline_a_job_is_late(self) -> None:
+        truth = ObservedState("running", "working", result=False, recoveries_left=True)
+        assert decide(truth, NOW, NOW) == "fail_deadline"
+
     def test_every_state_of_the_engine_has_an_answer_and_late_jobs_end(self) -> None:
         for execution in ("absent", "running", "ended"):
             for work in ("none", "waiting", "working", "ended", "reported"):
@@ -230,7 +266,7 @@ class TestProgress:
     def test_the_percent_does_not_fall_when_another_attempt_begins(self) -> None:
         assert progress.floor(None) == 0
         assert progress.floor(self.told(40, 10)) == 40
-        assert progress.floor(self.told(3, 40)) == 40
+        assert progress.floor(self.told(3, floor=40)) == 40
         assert progress.percent(JobState.running, self.told(3, floor=40)) == 40
 
     def test_only_success_is_a_hundred(self) -> None:
@@ -247,5 +283,7 @@ class TestProgress:
 
     def test_what_takes_longer_than_thought_has_no_eta(self) -> None:
         begun = NOW - timedelta(seconds=1000)
+        assert progress.eta_seconds(JobState.running, self.told(eta=None), 1000, begun) is None
+        assert progress.eta_seconds(JobState.running, self.told(eta=None), 1001, begun) == 1
         assert progress.eta_seconds(JobState.running, self.told(eta=None), 500, begun) is None
         assert progress.eta_seconds(JobState.succeeded, None, 500, NOW) is None

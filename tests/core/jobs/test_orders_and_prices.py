@@ -147,7 +147,9 @@ class TestQuotes:
         assert quotes.read(token, [KEY], NOW + quotes.VALID - timedelta(seconds=1)) == self.QUOTE
 
     def test_a_quote_ends(self) -> None:
-        assert quotes.read(quotes.sign(self.QUOTE, KEY, NOW), [KEY], NOW + quotes.VALID) is None
+        token = quotes.sign(self.QUOTE, KEY, NOW)
+        assert quotes.read(token, [KEY], NOW + timedelta(minutes=15) - timedelta(seconds=1)) == self.QUOTE
+        assert quotes.read(token, [KEY], NOW + timedelta(minutes=15)) is None
 
     def test_a_quote_of_the_key_before_the_rotation_is_honoured(self) -> None:
         token = quotes.sign(self.QUOTE, KEY, NOW)
@@ -227,6 +229,30 @@ class TestReceipts:
         assert (total.cost_micro_usd, total.gpu_seconds, total.instances) == (2832, 0, [])
         assert total.providers == ["together"]
 
+    def test_a_death_is_an_interruption_and_a_clock_that_ran_backwards_gives_nothing_back(self) -> None:
+        died = receipts.of_times(1, NOW, NOW - timedelta(seconds=5))
+        assert died is not None
+        assert (died.seconds, died.interruptions, died.cost_micro_usd) == (0, 1, None)
+
+    def test_what_an_attempt_tells_later_replaces_its_guess_and_no_others(self) -> None:
+        first, guess = receipts.of_usage(1, self.usage(10, "local")), receipts.of_times(2, NOW, NOW)
+        assert guess is not None
+        told = receipts.of_usage(2, self.usage(20, "local"))
+        assert receipts.known_later([first, guess], told) == [first, told]
+
+    def test_a_provider_is_no_instance_and_its_price_counts(self) -> None:
+        usage = self.usage(9, "none").model_copy(update={"provider": "together", "cost_micro_usd": 5_400})
+        total = receipts.total(
+            [receipts.of_usage(1, usage), receipts.of_usage(2, self.usage(1800, "g6.2xlarge"))],
+            attempts=2,
+            credits=8,
+            charged=6,
+            priority="rush",
+        )
+        assert (total.providers, total.instances) == (["together"], ["g6.2xlarge"])
+        assert (total.cost_micro_usd, total.gpu_seconds, total.interruptions) == (616_400, 1800, 2)
+        assert (total.credits, total.charged, total.released, total.priority) == (8, 6, 2, "rush")
+
     def test_what_never_ran_spent_nothing(self) -> None:
         assert receipts.of_times(1, None, NOW) is None
         assert receipts.of_times(1, NOW, None) is None
@@ -238,8 +264,12 @@ class TestPreflight:
     def photos(self, count: int, *warnings: str, focal: float | None = 900.0) -> list[preflight.PhotoFacts]:
         return [preflight.PhotoFacts(f"{number}.jpg", warnings, focal) for number in range(count)]
 
-    def test_enough_good_photos_have_no_findings(self) -> None:
-        assert preflight.examine(self.photos(36), []) == []
+    @pytest.mark.parametrize("count", [20, 36, 300])
+    def test_enough_good_photos_have_no_findings(self, count: int) -> None:
+        assert preflight.examine(self.photos(count), []) == []
+
+    def test_half_of_the_photos_and_eight_at_least_must_find_their_place(self) -> None:
+        assert [preflight.needed(photos) for photos in (8, 16, 17, 18, 300)] == [8, 8, 9, 9, 150]
 
     @pytest.mark.parametrize(
         ("count", "code"), [(0, "too_few_photos"), (1, "too_few_photos"), (301, "too_many_photos")]

@@ -30,6 +30,13 @@ class TestParameters:
         made = drawn(steps=9, guidance=3.5, seed=0)
         assert (made.steps, made.guidance, made.seed) == (9, 3.5, 0)
 
+    def test_what_is_named_is_kept_and_nought_is_a_seed_and_a_guidance(self) -> None:
+        assert drawn(model="flux2-klein").guidance == 1
+        assert drawn(model="flux2-klein", guidance=0).guidance == 0
+        named = {"seed": 0, "style": "watercolour", "priority": "rush", "negative_prompt": "blur", "count": 3}
+        made = pictures.resolve(image(**named), 5, ("flux-schnell",)).model_dump()
+        assert made | named == made
+
     def test_an_order_without_a_model_takes_the_first_on_offer(self) -> None:
         assert pictures.resolve(image(), 5, ("z-image-turbo", "flux-schnell")).model == "z-image-turbo"
         assert drawn(model="flux2-klein").model == "flux2-klein"

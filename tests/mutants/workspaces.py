@@ -34,7 +34,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workspace:
     """A tree and an emulator."""
 
     tree: Path
@@ -110,15 +110,15 @@ def _ended(command: Sequence[str], folder: Path, environment: dict[str, str], se
 
 
 @contextmanager
-def desk(number: int) -> Iterator[Desk]:
-    """The desk of this number, its tree as the working tree is now."""
+def workspace(number: int) -> Iterator[Workspace]:
+    """The workspace of this number, its tree as the working tree is now."""
     tree = HOME / f"tree-{number}"
     copy(ROOT, tree)
     _compile(tree)
     port = free_port()
     emulator = start_ministack(HOME / f"emulator-{number}", port)
     try:
-        yield Desk(tree, f"http://127.0.0.1:{port}")
+        yield Workspace(tree, f"http://127.0.0.1:{port}")
     finally:
         emulator.kill()
         emulator.wait()
