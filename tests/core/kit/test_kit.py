@@ -123,9 +123,9 @@ class TestPermissions:
         assert permissions.Permission.keys_manage not in permissions.KEY_SCOPES
         assert permissions.Permission.sessions_manage not in permissions.KEY_SCOPES
 
-    def test_every_org_role_stands_in_the_table_and_none_has_the_platform(self) -> None:
+    def test_every_org_role_stands_in_the_table_and_every_permission_is_somebodys(self) -> None:
         assert set(permissions.BY_ROLE) == set(permissions.OrgRole)
-        assert not any(permissions.STAFF & granted for granted in permissions.BY_ROLE.values())
+        assert frozenset().union(*permissions.BY_ROLE.values()) == set(permissions.Permission)
 
 
 class TestProblems:

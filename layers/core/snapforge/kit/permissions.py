@@ -21,7 +21,6 @@ class Permission(StrEnum):
     loras_read = "loras:read"
     loras_write = "loras:write"
     billing_read = "billing:read"
-    platform_health = "platform:health"
 
 
 class OrgRole(StrEnum):
@@ -57,13 +56,10 @@ BY_ROLE: dict[OrgRole, frozenset[Permission]] = {
     OrgRole.billing: frozenset({Permission.profile_read, Permission.sessions_manage, Permission.billing_read}),
 }
 
-STAFF = frozenset({Permission.platform_health})
-"""What support and admin have beyond any org."""
-
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, for which org. Made by `http.auth` only."""
+    """Who asks, for which org. Made by `identity.service.sessions` and `.keys` only."""
 
     org_id: str
     permissions: frozenset[Permission]
