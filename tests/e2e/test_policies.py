@@ -21,7 +21,7 @@ POLLING = re.compile(
 )
 """What Lambda itself does with a function's role, and MiniStack without it."""
 SCHEDULED = (
-    "identity/sweep_identity_outbox",
+    "outbox/sweep_outbox",
     "assets/sweep_uploads",
     "billing/expire_grants",
     "jobs/sweep_jobs",

@@ -146,6 +146,7 @@ _OPERATORS: dict[str, tuple[Callable[[str, str], bool], bool]] = {
     "StringEqualsIgnoreCase": (lambda asked, given: asked.lower() == given.lower(), True),
     "StringLike": (matches, True),
     "StringNotLike": (matches, False),
+    "ForAllValues:StringLike": (matches, True),
     "ArnEquals": (_arn_matches, True),
     "ArnLike": (_arn_matches, True),
     "ArnNotEquals": (_arn_matches, False),
@@ -160,7 +161,8 @@ def _holds(operator: str, given: str | None, values: tuple[str, ...]) -> bool:
     if operator == "Null":
         given = str(given is None).lower()
     elif given is None:
-        return operator.endswith("IfExists") or not wanted
+        # ForAllValues holds of no values at all.
+        return operator.endswith("IfExists") or operator.startswith("ForAllValues:") or not wanted
     return any(compare(one, given) for one in values) is wanted
 
 

@@ -122,6 +122,9 @@ class Stack:
                 return self.resolve(inner[1])[int(inner[0])]
             case "If":
                 return self.resolve(inner[1] if self.holds({"Condition": inner[0]}) else inner[2])
+            case "FindInMap":
+                name, first, second = map(self.resolve, inner)
+                return self.template.body["Mappings"][name][first][second]
             case "GetAZs":
                 return [f"{REGION}{zone}" for zone in "abc"]
             case "Base64":
@@ -148,6 +151,8 @@ class Stack:
         match resource["Type"], attribute:
             case _, "Arn" if resource["Type"] in _SHAPES:
                 return self.arn(logical_id)
+            case "AWS::SQS::Queue", "QueueName":
+                return self._name(logical_id, resource)
             case "AWS::DynamoDB::Table", "StreamArn":
                 return f"{self.arn(logical_id)}/stream/2026-01-01T00:00:00.000"
         return f"{self.template.name}.{logical_id}.{attribute}"

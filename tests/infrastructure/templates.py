@@ -16,6 +16,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from infrastructure.tools import loops
+
 REPO = Path(__file__).parents[2]
 ROOTS = {
     "foundation": REPO / "infrastructure" / "foundation.yaml",
@@ -97,7 +99,7 @@ def templates() -> tuple[Template, ...]:
 
 
 def _from(path: Path, root: str) -> Iterator[Template]:
-    template = Template(path, root, json.loads(json.dumps(yaml_parse(path.read_text()))))
+    template = Template(path, root, loops.expand(json.loads(json.dumps(yaml_parse(path.read_text())))))
     yield template
     for nested in template.of_type("AWS::CloudFormation::Stack").values():
         yield from _from((path.parent / nested["Properties"]["TemplateURL"]).resolve(), root)

@@ -117,7 +117,7 @@ class TestResources:
                     if statement["Effect"] == "Allow" and (everyone or service) and not assumed and not endpoint:
                         seen += 1
                         loose += [f"{each.name}.{name}"] if "Condition" not in statement else []
-        assert seen == 7
+        assert seen == 11
         assert loose == []
 
 

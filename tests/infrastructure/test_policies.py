@@ -85,8 +85,8 @@ class TestStacks:
         ("value", "resolved"),
         [
             ({"Ref": "Stage"}, "dev"),
-            ({"Ref": "ReportsQueue"}, "snapforge-dev-reports"),
-            ({"Fn::GetAtt": ["ReportsQueue", "Arn"]}, "arn:aws:sqs:eu-central-1:000000000000:snapforge-dev-reports"),
+            ({"Ref": "Bus"}, "snapforge-dev"),
+            ({"Fn::GetAtt": ["Bus", "Arn"]}, "arn:aws:events:eu-central-1:000000000000:event-bus/snapforge-dev"),
             ({"Fn::Sub": "${Key.Arn}/${!x}"}, "arn:aws:kms:eu-central-1:000000000000:key/platform.Key/${x}"),
             ({"Fn::Sub": ["${A}-${Stage}", {"A": {"Ref": "AWS::Region"}}]}, "eu-central-1-dev"),
             ({"Fn::If": ["AlarmsAreMailed", 1, {"Ref": "AWS::NoValue"}]}, None),

@@ -19,37 +19,38 @@ NEEDED: dict[str, dict[str, str]] = {
         "DescribeTable": "get_deep_health",
         "GetItem": (
             "complete_upload create_job dispatch_job get_asset get_capture get_preview get_upload make_variants "
-            "on_upload_arrived preflight_capture presign_upload preview_job retry_job sweep_uploads"
+            "on_upload_arrived preflight_capture presign_upload preview_job retry_job sweep_outbox sweep_uploads"
         ),
         "PutItem": "create_capture on_upload_arrived presign_upload settle_job sweep_jobs",
         "Query": (
             "create_job dispatch_job get_capture get_preview list_assets preflight_capture preview_job retry_job"
         ),
         "UpdateItem": (
-            "make_variants on_upload_arrived presign_upload publish_assets_outbox settle_job sweep_jobs sweep_uploads"
+            "make_variants on_upload_arrived presign_upload publish_outbox settle_job sweep_jobs sweep_outbox "
+            "sweep_uploads"
         ),
     },
     "table billing": {
         "DescribeTable": "get_deep_health",
         "GetItem": (
             "audit_ledger cancel_job create_job expire_grants get_balance grant_credits on_user_signed_up retry_job "
-            "settle_job sweep_jobs"
+            "settle_job sweep_jobs sweep_outbox"
         ),
         "PutItem": (
             "cancel_job create_job expire_grants grant_credits on_user_signed_up retry_job settle_job sweep_jobs"
         ),
         "Query": "audit_ledger",
-        "UpdateItem": "expire_grants publish_billing_outbox",
+        "UpdateItem": "publish_outbox sweep_outbox",
     },
     "table identity": {
         "BatchGetItem": "get_me list_api_keys refresh_session",
         "ConditionCheckItem": "refresh_session",
         "DeleteItem": "revoke_api_key",
         "DescribeTable": "get_deep_health",
-        "GetItem": "endpoints send_mail sweep_identity_outbox",
+        "GetItem": "endpoints send_mail sweep_outbox",
         "PutItem": "create_api_key log_in refresh_session resend_verification revoke_api_key sign_up verify_email",
         "Query": "create_api_key list_api_keys log_in",
-        "UpdateItem": "endpoints publish_identity_outbox sweep_identity_outbox",
+        "UpdateItem": "endpoints publish_outbox sweep_outbox",
     },
     "table jobs": {
         "DeleteItem": "cancel_job settle_job sweep_jobs",
@@ -93,16 +94,16 @@ NEEDED: dict[str, dict[str, str]] = {
         "GetItem PutItem UpdateItem": "send_mail",
     },
     "index assets/unsent": {
-        "Query": "sweep_uploads",
+        "Query": "sweep_outbox sweep_uploads",
     },
     "index billing/due": {
         "Query": "expire_grants",
     },
     "index billing/unsent": {
-        "Query": "expire_grants",
+        "Query": "sweep_outbox",
     },
     "index identity/unsent": {
-        "Query": "sweep_identity_outbox",
+        "Query": "sweep_outbox",
     },
     "index jobs/deadline": {
         "Query": "sweep_jobs",
@@ -120,13 +121,13 @@ NEEDED: dict[str, dict[str, str]] = {
         "Query": "purge_loras",
     },
     "stream assets": {
-        "DescribeStream GetRecords GetShardIterator": "publish_assets_outbox",
+        "DescribeStream GetRecords GetShardIterator": "publish_outbox",
     },
     "stream billing": {
-        "DescribeStream GetRecords GetShardIterator": "publish_billing_outbox",
+        "DescribeStream GetRecords GetShardIterator": "publish_outbox",
     },
     "stream identity": {
-        "DescribeStream GetRecords GetShardIterator": "publish_identity_outbox",
+        "DescribeStream GetRecords GetShardIterator": "publish_outbox",
     },
     "stream jobs": {
         "DescribeStream GetRecords GetShardIterator": "publish_jobs_outbox",
@@ -177,17 +178,11 @@ NEEDED: dict[str, dict[str, str]] = {
     "object weights/any": {
         "GetObject": "worker",
     },
-    "queue assets-failures": {
-        "SendMessage": "publish_assets_outbox",
-    },
     "queue batch-states": {
         "ChangeMessageVisibility DeleteMessage GetQueueAttributes ReceiveMessage": "on_batch_state",
     },
     "queue billing-failures": {
-        "SendMessage": "on_user_signed_up publish_billing_outbox",
-    },
-    "queue identity-failures": {
-        "SendMessage": "publish_identity_outbox",
+        "SendMessage": "on_user_signed_up",
     },
     "queue images-bulk": {
         "ChangeMessageVisibility DeleteMessage ReceiveMessage": "worker",
@@ -212,6 +207,9 @@ NEEDED: dict[str, dict[str, str]] = {
     },
     "queue preflights": {
         "ChangeMessageVisibility DeleteMessage GetQueueAttributes ReceiveMessage": "preflight_capture",
+    },
+    "queue outbox-failures": {
+        "SendMessage": "publish_outbox",
     },
     "queue providers": {
         "ChangeMessageVisibility DeleteMessage GetQueueAttributes ReceiveMessage": "draw_with_provider",
@@ -246,10 +244,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "GetSecretValue": "endpoints",
     },
     "bus": {
-        "PutEvents": (
-            "expire_grants publish_assets_outbox publish_billing_outbox publish_identity_outbox publish_jobs_outbox "
-            "sweep_identity_outbox sweep_jobs sweep_uploads"
-        ),
+        "PutEvents": "publish_jobs_outbox publish_outbox sweep_jobs sweep_outbox",
     },
     "state machine render": {
         "DescribeStateMachine": "get_deep_health",
@@ -308,9 +303,7 @@ NEEDED: dict[str, dict[str, str]] = {
             "dispatch_job keep_workers on_batch_state on_dead_ticket on_report on_worker_ended sweep_jobs"
         ),
         "batch:ListJobs": "dispatch_job keep_workers on_worker_ended",
-        "dynamodb:ListStreams": (
-            "publish_assets_outbox publish_billing_outbox publish_identity_outbox publish_jobs_outbox"
-        ),
+        "dynamodb:ListStreams": "publish_jobs_outbox publish_outbox",
         "logs:CreateLogDelivery": "render",
         "logs:DeleteLogDelivery": "render",
         "logs:DescribeLogGroups": "render",

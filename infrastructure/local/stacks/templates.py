@@ -17,6 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 from infrastructure.local.paths import REGION
 from infrastructure.local.stacks import adapt
 from infrastructure.local.stacks.left_out import take_out
+from infrastructure.tools import loops
 
 TEMPLATE_BUCKET = "snapforge-local-templates"
 _SAM = "AWS::Serverless-2016-10-31"
@@ -79,7 +80,7 @@ class Setting:
 
 def prepare(path: Path, setting: Setting) -> Prepared:
     """Transform one template and its nested ones, and take out what is not for the emulator."""
-    template = yaml_parse(path.read_text())
+    template = loops.expand(yaml_parse(path.read_text()))
     nested, functions = _localise(path, template, setting)
     template = adapt.without_aliases(template, set(functions))
     if _SAM in _transforms(template):

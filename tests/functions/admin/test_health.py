@@ -3,7 +3,6 @@
 import pytest
 
 from snapforge.admin import service
-from snapforge.aws import probes
 from tests.support.aws import Aws
 from tests.support.http import call
 
@@ -53,7 +52,7 @@ class TestDeep:
     def test_the_answer_is_kept_for_a_while(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Asking often is no load: the probes run once."""
         asked: list[str] = []
-        monkeypatch.setattr(service, "PROBES", {"one": lambda: asked.append("one")})
+        monkeypatch.setattr(service, "dependencies", lambda: {"one": lambda: asked.append("one")})
         first, second = call("admin/get_deep_health"), call("admin/get_deep_health")
         assert (first.json, asked) == (second.json, ["one"])
 
@@ -63,5 +62,5 @@ class TestDeep:
         def broken() -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(service, "PROBES", probes.PROBES | {"one": broken})
+        monkeypatch.setattr(service, "dependencies", lambda: {"one": broken})
         assert call("admin/get_deep_health").status == 500

@@ -197,44 +197,6 @@ class TestExpireGrants:
         monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=2))
         told = invoke("expire_grants", sample("expire_grants"))
         assert told["expired"] >= 1
-        assert told["published"] >= 1
-        assert invoke("expire_grants", sample("expire_grants")) == {"expired": 0, "published": 0}
+        assert invoke("expire_grants", sample("expire_grants")) == {"expired": 0}
         assert ledger.balance(org_id).available == 0
         assert audits.audit(org_id) == []
-
-
-class TestPublishBillingOutbox:
-    def test_publishes_a_stream_batch(self, aws: Aws) -> None:
-        """The event reaches the bus, and its row is no longer unsent."""
-        queue = bus_to_queue("credits.granted")
-        org_id = new_org(10)
-        (event,) = news(org_id)
-        pk = {"S": f"outbox#{event['id']}"}
-        image = boto3.client("dynamodb").get_item(
-            TableName="snapforge-dev-billing", Key={"pk": pk, "sk": {"S": "outbox"}}
-        )["Item"]
-        assert image["cls"] == {"S": "Outbox"}
-        batch = sample("publish_billing_outbox")
-        batch["Records"][0]["dynamodb"]["NewImage"] = image
-        assert invoke("publish_billing_outbox", batch) == {"batchItemFailures": []}
-        (message,) = boto3.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
-        assert json.loads(message["Body"])["detail"] == event
-        sent = boto3.client("dynamodb").get_item(
-            TableName="snapforge-dev-billing", Key={"pk": pk, "sk": {"S": "outbox"}}
-        )["Item"]
-        assert "unsent" not in sent
-
-    def test_serves_its_sample(self) -> None:
-        """No failure to report."""
-        assert invoke("publish_billing_outbox", sample("publish_billing_outbox")) == {"batchItemFailures": []}
-
-
-def bus_to_queue(type_: str) -> str:
-    """A fresh queue that gets the bus's events of a type; its URL."""
-    name = f"test-{secrets.token_hex(4)}"
-    queue: str = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    events = boto3.client("events")
-    events.put_rule(Name=name, EventBusName="snapforge-dev", EventPattern=json.dumps({"detail-type": [type_]}))
-    arn = f"arn:aws:sqs:eu-central-1:000000000000:{name}"
-    events.put_targets(Rule=name, EventBusName="snapforge-dev", Targets=[{"Id": "1", "Arn": arn}])
-    return queue

@@ -5,7 +5,7 @@ Each context's table holds its outbox rows (`pk = outbox#<event id>`). The table
 a table by its name alone, so that one function serves all.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -93,6 +93,20 @@ def publish_late(table: str, publish: Publisher) -> int:
             sent += 1
     if failed:
         raise ExceptionGroup("events that could not be published", failed)
+    return sent
+
+
+def publish_all_late(names: Iterable[str], publish: Publisher) -> int:
+    """The same for several tables; one that fails does not hold up the others."""
+    sent, failed = 0, []
+    for name in names:
+        try:
+            sent += publish_late(name, publish)
+        except Exception as error:  # noqa: BLE001 - as above
+            error.add_note(name)
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("tables whose late events could not all be published", failed)
     return sent
 
 

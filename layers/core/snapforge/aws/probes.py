@@ -1,45 +1,35 @@
-"""Is what we stand on there? Each probe is one cheap call that raises when it is not."""
-
-from collections.abc import Callable
+"""Is what we stand on there? Each probe is one cheap call that raises when it is not; contexts say which they need."""
 
 from snapforge.aws import settings
 from snapforge.aws.clients import client
 from snapforge.aws.tables import connection
 
-TABLES = ("identity", "assets", "billing", "jobs", "loras", "notifications")
+
+def table(name: str) -> None:
+    """`name`: after `snapforge-<stage>-`."""
+    connection().describe_table(settings.table(name))
 
 
-def _tables() -> None:
-    for context in TABLES:
-        connection().describe_table(settings.table(context))
+def bucket(setting: str) -> None:
+    """`setting`: the variable that names it."""
+    client("s3").head_bucket(Bucket=settings.get(setting))
 
 
-def _buckets() -> None:
-    for name in ("UPLOADS_BUCKET", "ASSETS_BUCKET"):
-        client("s3").head_bucket(Bucket=settings.get(name))
+def queue(setting: str) -> None:
+    """`setting`: the variable that holds its URL."""
+    client("sqs").get_queue_attributes(QueueUrl=settings.get(setting), AttributeNames=["QueueArn"])
 
 
-def _queues() -> None:
-    client("sqs").get_queue_attributes(QueueUrl=settings.get("REPORTS_QUEUE_URL"), AttributeNames=["QueueArn"])
-
-
-def _mail() -> None:
+def mail() -> None:
+    """SES, whether the account may send or is still in its sandbox."""
     client("sesv2").get_account()
 
 
-def _workflow() -> None:
-    client("stepfunctions").describe_state_machine(stateMachineArn=settings.get("STATE_MACHINE_ARN"))
+def state_machine(setting: str) -> None:
+    """`setting`: the variable that holds its ARN."""
+    client("stepfunctions").describe_state_machine(stateMachineArn=settings.get(setting))
 
 
-def _engine() -> None:
-    client("batch").describe_job_queues(jobQueues=[settings.get("BATCH_PREFIX") + "standard"])
-
-
-PROBES: dict[str, Callable[[], None]] = {
-    "tables": _tables,
-    "buckets": _buckets,
-    "queues": _queues,
-    "mail": _mail,
-    "workflow": _workflow,
-    "engine": _engine,
-}
+def batch_queue(name: str) -> None:
+    """`name`: of a Batch job queue, after BATCH_PREFIX."""
+    client("batch").describe_job_queues(jobQueues=[settings.get("BATCH_PREFIX") + name])
