@@ -27,7 +27,7 @@ clean: ## Remove everything that was made
 	rm -rf .venv .venvs .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 ##@ Checks and tests, in parts
-.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts openapi format
+.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts generate format
 check: check-python check-workers check-templates ## Static checks: format, lint, types, imports, templates, OpenAPI drift
 
 check-python:
@@ -36,6 +36,7 @@ check-python:
 	.venv/bin/mypy --exclude "^(tests/gpu_batch|infrastructure/local/demo/render)/" layers/core/snapforge functions infrastructure tests
 	PYTHONPATH=layers/core:gpu_batch .venv/bin/lint-imports --no-cache
 	$(PY) -m infrastructure.tools.openapi --check
+	$(PY) -m infrastructure.tools.edge --check
 
 check-workers:
 	MYPYPATH=gpu_batch:layers/core .venvs/scene/bin/python -m mypy --cache-dir .mypy_cache/workers gpu_batch/worker gpu_batch/training
@@ -66,8 +67,9 @@ test-full: test ## The full matrices: kills, fuzzing, mutants, real photos
 parts: ## Each part of the product with its tests, and the parts without
 	@$(PY) -m infrastructure.tools.parts
 
-openapi: ## Write docs/openapi.json, the Postman collection and the docs page from the endpoints
+generate: ## Write what is generated: the OpenAPI document, Postman collection and docs page; the edge's routes
 	$(PY) -m infrastructure.tools.openapi
+	$(PY) -m infrastructure.tools.edge
 
 format: ## Format and fix what can be fixed
 	.venv/bin/ruff format -q .

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 FOLDER = Path(".aws-sam/links")
 EDGE_REGION = "us-east-1"
-APIS = ("IdentityApi", "AssetsApi", "BillingApi", "JobsApi", "LorasApi", "AdminApi")
+ORIGINS = ("Api", "Domain")
+"""How the app's outputs end that the edge takes as parameters."""
 
 
 def main() -> None:
@@ -43,7 +44,12 @@ def main() -> None:
     public = delivery_key(
         home.client("secretsmanager"), f"snapforge/{given.stage}/delivery-key", edge.get("DeliveryKeyPairId", "")
     )
-    write(f"{given.stage}-edge", {name: app[name] for name in APIS} | {"DeliveryPublicKey": public})
+    write(f"{given.stage}-edge", origins(app) | {"DeliveryPublicKey": public})
+
+
+def origins(app: dict[str, str]) -> dict[str, str]:
+    """Of the app's outputs those that the edge stands before, by their names, which are the edge's parameters."""
+    return {name: value for name, value in app.items() if name.endswith(ORIGINS)}
 
 
 def commit() -> str:

@@ -27,7 +27,7 @@ def main() -> None:
     drifted = [name for name, text in made.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     if "--check" in sys.argv:
         if drifted:
-            sys.exit(f"{', '.join(drifted)}: differ from the endpoints; run `make openapi` and read the diff")
+            sys.exit(f"{', '.join(drifted)}: differ from the endpoints; run `make generate` and read the diff")
         return
     for name in drifted:
         (ROOT / name).parent.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,11 @@ class TestOutputs:
         assert links.outputs(client, "links-under-test") == {"Name": "links-under-test"}
         client.delete_stack(StackName="links-under-test")
 
+    def test_the_edge_gets_those_that_it_stands_before(self) -> None:
+        """APIs and domains by their names; what else the app tells is nothing to it."""
+        app = {"JobsApi": "a.example", "InferenceDomain": "b.example", "ReleaseSha": "c"}
+        assert links.origins(app) == {"JobsApi": "a.example", "InferenceDomain": "b.example"}
+
 
 class TestCommit:
     @pytest.fixture

@@ -11,7 +11,10 @@ from tests.infrastructure.templates import REPO, ROOTS, template
 CONFIG: dict[str, Any] = tomllib.loads((REPO / "samconfig.toml").read_text())
 STAGES = ("dev", "staging", "prod")
 EACH = pytest.mark.parametrize(("stage", "stack"), [(stage, stack) for stage in STAGES for stack in ROOTS])
-LINKED = {"app": {"ReleaseSha"}, "edge": {*links.APIS, "DeliveryPublicKey"}}
+LINKED = {
+    "app": {"ReleaseSha"},
+    "edge": {*links.origins(template("template").body["Outputs"]), "DeliveryPublicKey"},
+}
 """What infrastructure/links.py writes for a stack."""
 
 
