@@ -17,5 +17,5 @@ from snapforge.kit.ids import UploadId
 )
 def handler(principal: Principal, upload_id: UploadId, body: Body[UploadComplete]) -> Annotated[Response, Upload]:
     """Put the parts of a large file together; its check follows. Files sent by POST need no completion."""
-    upload = uploads.complete_upload(principal.org_id, upload_id, body)
+    upload = uploads.complete_upload(principal, upload_id, body)
     return accepted(upload, at=f"/v1/uploads/{upload.id}")

@@ -10,5 +10,5 @@ from snapforge.http import Body, Permission, Principal, Response, created, endpo
 @endpoint("POST /v1/captures", permission=Permission.uploads_write, status=201)
 def handler(principal: Principal, body: Body[CaptureCreate]) -> Annotated[Response, Capture]:
     """Begin a capture: up to 300 photos of one object."""
-    capture = captures.open_capture(principal.org_id, body)
+    capture = captures.open_capture(principal, body)
     return created(capture, at=f"/v1/captures/{capture.id}")

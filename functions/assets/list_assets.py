@@ -9,4 +9,4 @@ from snapforge.kit.page import InvalidCursor, Page
 @endpoint("GET /v1/assets", permission=Permission.assets_read, raises=(InvalidCursor,))
 def handler(principal: Principal, query: Query[AssetsQuery]) -> Page[Asset]:
     """Finished files with signed links, newest first."""
-    return gallery.list_assets(principal.org_id, query)
+    return gallery.list_assets(principal, query)

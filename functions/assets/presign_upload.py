@@ -16,4 +16,4 @@ from snapforge.http import Body, Permission, Principal, Response, endpoint, resp
 )
 def handler(principal: Principal, body: Body[UploadsPresign]) -> Annotated[Response, UploadTickets]:
     """Announce files and learn where each is sent. What cannot be taken is refused here, before it is sent."""
-    return respond(uploads.presign(principal.org_id, body), status=201)
+    return respond(uploads.presign(principal, body), status=201)

@@ -1,7 +1,7 @@
 """GET /v1/billing/journals"""
 
 from snapforge.billing.schemas import JournalQuery, JournalView
-from snapforge.billing.service import ledger
+from snapforge.billing.service import statements
 from snapforge.http import Permission, Principal, Query, endpoint
 from snapforge.kit.page import InvalidCursor, Page
 
@@ -9,4 +9,4 @@ from snapforge.kit.page import InvalidCursor, Page
 @endpoint("GET /v1/billing/journals", permission=Permission.billing_read, raises=(InvalidCursor,))
 def handler(principal: Principal, query: Query[JournalQuery]) -> Page[JournalView]:
     """The statement of credits: every movement, newest first."""
-    return ledger.journals(principal.org_id, query.cursor, query.limit)
+    return statements.list_journals(principal, query)

@@ -15,4 +15,4 @@ from snapforge.loras.service import retention
 )
 def handler(principal: Principal, lora_id: LoraId, query: Query[LoraDelete]) -> None:
     """Forbid the use of a LoRA at once. It can be restored for seven days, then its weights are removed."""
-    retention.delete_lora(principal.org_id, lora_id, query)
+    retention.delete_lora(principal, lora_id, query)

@@ -9,4 +9,4 @@ from snapforge.loras.service import library
 @endpoint("GET /v1/loras", permission=Permission.loras_read, raises=(InvalidCursor,))
 def handler(principal: Principal, query: Query[LorasQuery]) -> Page[Lora]:
     """LoRAs of the organisation, newest first. They are trained by `POST /v1/jobs` with `kind` `lora`."""
-    return library.list_loras(principal.org_id, query)
+    return library.list_loras(principal, query)

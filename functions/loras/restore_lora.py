@@ -14,4 +14,4 @@ from snapforge.loras.service import retention
 )
 def handler(principal: Principal, lora_id: LoraId) -> Lora:
     """Have a deleted LoRA back, with all its versions."""
-    return retention.restore_lora(principal.org_id, lora_id)
+    return retention.restore_lora(principal, lora_id)

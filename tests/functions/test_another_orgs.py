@@ -55,7 +55,7 @@ def _job(engine: Engine, owner: Somebody) -> str:
 def _upload(engine: Engine, owner: Somebody) -> str:
     """One in parts, so that completing it would change something."""
     large = assets_schemas.FileAnnounced(name="a.jpg", bytes=40_000_000, media_type="image/jpeg")
-    return uploads.presign(owner.principal.org_id, assets_schemas.UploadsPresign(files=[large])).uploads[0].id
+    return uploads.presign(owner.principal, assets_schemas.UploadsPresign(files=[large])).uploads[0].id
 
 
 def _capture(engine: Engine, owner: Somebody) -> str:

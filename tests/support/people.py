@@ -7,7 +7,7 @@ from functools import cache
 from snapforge.identity import schemas
 from snapforge.identity.domain import ACCESS_LIFE
 from snapforge.identity.service import keys, sessions
-from snapforge.kit.permissions import KEY_SCOPES, Permission
+from snapforge.kit.permissions import KEY_SCOPES, Permission, Principal
 from tests.core.identity import people
 
 
@@ -17,6 +17,11 @@ class Person:
 
     org_id: str
     token: str
+
+
+def of(org_id: str) -> Principal:
+    """Somebody of an org, for calling a service as an endpoint does that let them in."""
+    return Principal(org_id=org_id, permissions=frozenset(Permission))
 
 
 def member(scopes: frozenset[Permission] | None = None) -> Person:

@@ -12,6 +12,7 @@ from snapforge.assets.service import arrivals, uploads
 from snapforge.aws.events import ObjectCreated
 from snapforge.kit import clock, ids
 from tests.support.aws import Aws
+from tests.support.people import of
 
 
 def announce(
@@ -19,7 +20,7 @@ def announce(
 ) -> list[schemas.UploadTicket]:
     """A ticket per (name, content, media type)."""
     announced = [schemas.FileAnnounced(name=name, bytes=len(body), media_type=kind) for name, body, kind in files]
-    return uploads.presign(org_id, schemas.UploadsPresign(capture_id=capture_id, files=announced)).uploads
+    return uploads.presign(of(org_id), schemas.UploadsPresign(capture_id=capture_id, files=announced)).uploads
 
 
 def send(ticket: schemas.UploadTicket, body: bytes, **changed: str) -> httpx.Response:

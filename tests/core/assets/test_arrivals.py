@@ -22,6 +22,7 @@ from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, ends, freeze
+from tests.support.people import of
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def org_id() -> str:
 
 @pytest.fixture
 def capture_id(aws: Aws, org_id: str) -> str:
-    return captures.open_capture(org_id, schemas.CaptureCreate(name="Kingfisher")).id
+    return captures.open_capture(of(org_id), schemas.CaptureCreate(name="Kingfisher")).id
 
 
 def counts(org_id: str, capture_id: str) -> tuple[int, int, int, int]:
@@ -80,12 +81,12 @@ class TestUsable:
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": f"capture#{capture_id}"}},
         )["Items"]
-        told = json.dumps(rows).encode() + uploads.read_upload(org_id, upload_id).model_dump_json().encode()
+        told = json.dumps(rows).encode() + uploads.read_upload(of(org_id), upload_id).model_dump_json().encode()
         assert rows
         assert not any(mark in told for mark in marks)
 
     def test_outside_a_capture_it_is_checked_as_well(self, aws: Aws, org_id: str) -> None:
-        told = uploads.read_upload(org_id, customer.bring(aws, org_id, samples.jpeg()))
+        told = uploads.read_upload(of(org_id), customer.bring(aws, org_id, samples.jpeg()))
         assert told.state == UploadState.usable
         assert told.photo is not None
         assert told.photo.width == 960
@@ -95,7 +96,7 @@ class TestUsable:
         assert 3595 <= left <= 3600 + 15 * 60
 
     def test_the_content_decides_not_the_announced_type(self, aws: Aws, org_id: str) -> None:
-        told = uploads.read_upload(org_id, customer.bring(aws, org_id, samples.encoded(samples.scene(), "HEIF")))
+        told = uploads.read_upload(of(org_id), customer.bring(aws, org_id, samples.encoded(samples.scene(), "HEIF")))
         assert told.photo is not None
         assert told.photo.media_type == "image/heic"
         kept = aws.client("s3").head_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{told.id}")
@@ -129,7 +130,7 @@ class TestUsable:
     ) -> None:
         upload_id = customer.bring(aws, org_id, samples.jpeg())
         freeze(monkeypatch)
-        assert ends(uploads.read_upload(org_id, upload_id).thumbnail) == FROZEN.replace(hour=13, minute=15)
+        assert ends(uploads.read_upload(of(org_id), upload_id).thumbnail) == FROZEN.replace(hour=13, minute=15)
 
 
 @pytest.mark.part("AST-2")
@@ -148,7 +149,7 @@ class TestRefused:
     )
     def test_a_bad_file(self, aws: Aws, org_id: str, capture_id: str, body: bytes, code: str) -> None:
         upload_id = customer.bring(aws, org_id, body, name="bad.jpg", capture_id=capture_id)
-        told = captures.read_capture(org_id, capture_id)
+        told = captures.read_capture(of(org_id), capture_id)
         assert told.counts == schemas.CaptureCounts(expected=1, checked=1, usable=0, refused=1)
         (photo,) = told.photos
         assert (photo.id, photo.name, photo.state) == (upload_id, "bad.jpg", "refused")
@@ -156,24 +157,24 @@ class TestRefused:
         assert photo.refused.code == code
         assert photo.refused.reason
         assert photo.refused.fix
-        assert uploads.read_upload(org_id, upload_id).refused == photo.refused
+        assert uploads.read_upload(of(org_id), upload_id).refused == photo.refused
         assert keys(aws, aws.assets_bucket, f"photos/{org_id}/") == set()
 
     def test_another_size_than_announced(self, aws: Aws, org_id: str) -> None:
         (ticket,) = customer.announce(org_id, [("a.jpg", samples.jpeg(), "image/jpeg")])
         aws.client("s3").put_object(Bucket=aws.uploads_bucket, Key=f"incoming/{org_id}/{ticket.id}", Body=b"short")
         assert customer.arrive(aws, org_id, ticket.id) == UploadState.refused
-        refused = uploads.read_upload(org_id, ticket.id).refused
+        refused = uploads.read_upload(of(org_id), ticket.id).refused
         assert refused is not None
         assert refused.code == "size_differs"
 
     def test_another_content_than_its_checksum_says(self, aws: Aws, org_id: str) -> None:
         data = samples.jpeg()
         file = schemas.FileAnnounced(name="a", bytes=len(data), media_type="image/jpeg", sha256="0" * 64)
-        (ticket,) = uploads.presign(org_id, schemas.UploadsPresign(files=[file])).uploads
+        (ticket,) = uploads.presign(of(org_id), schemas.UploadsPresign(files=[file])).uploads
         aws.client("s3").put_object(Bucket=aws.uploads_bucket, Key=f"incoming/{org_id}/{ticket.id}", Body=data)
         assert customer.arrive(aws, org_id, ticket.id) == UploadState.refused
-        refused = uploads.read_upload(org_id, ticket.id).refused
+        refused = uploads.read_upload(of(org_id), ticket.id).refused
         assert refused is not None
         assert refused.code == "checksum_differs"
 
@@ -182,7 +183,7 @@ class TestRefused:
         customer.send(ticket, samples.jpeg())
         long_after = clock.rfc3339(clock.now() + timedelta(hours=2))
         assert customer.arrive(aws, org_id, ticket.id, time=long_after) == UploadState.refused
-        refused = uploads.read_upload(org_id, ticket.id).refused
+        refused = uploads.read_upload(of(org_id), ticket.id).refused
         assert refused is not None
         assert refused.code == "upload_expired"
 
@@ -199,7 +200,7 @@ class TestDuplicates:
     def test_the_second_is_refused_and_names_the_first(self, aws: Aws, org_id: str, capture_id: str) -> None:
         first = customer.bring(aws, org_id, samples.jpeg(), name="one.jpg", capture_id=capture_id)
         second = customer.bring(aws, org_id, samples.jpeg(), name="two.jpg", capture_id=capture_id)
-        told = {photo.id: photo for photo in captures.read_capture(org_id, capture_id).photos}
+        told = {photo.id: photo for photo in captures.read_capture(of(org_id), capture_id).photos}
         assert told[first].state == "usable"
         refused = told[second].refused
         assert refused is not None
@@ -217,7 +218,7 @@ class TestDuplicates:
         )
 
     def test_in_another_capture_it_is_used_again(self, aws: Aws, org_id: str, capture_id: str) -> None:
-        other = captures.open_capture(org_id, schemas.CaptureCreate()).id
+        other = captures.open_capture(of(org_id), schemas.CaptureCreate()).id
         for capture in (capture_id, other):
             customer.bring(aws, org_id, samples.jpeg(), capture_id=capture)
             assert counts(org_id, capture) == (1, 0, 1, 0)

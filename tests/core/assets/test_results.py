@@ -27,6 +27,7 @@ from snapforge.kit.events import Event
 from snapforge.kit.page import InvalidCursor
 from tests.core.assets import samples
 from tests.support.aws import Aws
+from tests.support.people import of
 
 
 @pytest.fixture
@@ -166,31 +167,31 @@ class TestReading:
             made += settle(aws, org_id, job, prefix, files)
         seen, cursor = [], None
         while True:
-            page = gallery.list_assets(org_id, schemas.AssetsQuery(limit=2, cursor=cursor))
+            page = gallery.list_assets(of(org_id), schemas.AssetsQuery(limit=2, cursor=cursor))
             seen += [asset.id for asset in page.items]
             if (cursor := page.next_cursor) is None:
                 break
         assert seen == sorted(made, reverse=True)
         with pytest.raises(InvalidCursor):
-            gallery.list_assets(org_id, schemas.AssetsQuery(cursor="am9iI3g"))
+            gallery.list_assets(of(org_id), schemas.AssetsQuery(cursor="am9iI3g"))
 
     def test_the_assets_of_one_job(self, aws: Aws, org_id: str, job_id: str) -> None:
         twin = job_id[:-16] + ids.new("job")[-16:]
         for job in (job_id, twin):
             prefix, files = work(aws, job, {"report.json": ("report", "application/json", job.encode())})
             settle(aws, org_id, job, prefix, files)
-        page = gallery.list_assets(org_id, schemas.AssetsQuery(job_id=job_id))
+        page = gallery.list_assets(of(org_id), schemas.AssetsQuery(job_id=job_id))
         assert [asset.job_id for asset in page.items] == [job_id]
 
     def test_another_org_finds_nothing(self, aws: Aws, org_id: str, job_id: str) -> None:
         prefix, files = work(aws, job_id, {"report.json": ("report", "application/json", b"{}")})
         (asset_id,) = settle(aws, org_id, job_id, prefix, files)
-        assert gallery.read_asset(org_id, asset_id).name == "report.json"
+        assert gallery.read_asset(of(org_id), asset_id).name == "report.json"
         stranger = ids.new("org")
         with pytest.raises(errors.AssetNotFound):
-            gallery.read_asset(stranger, asset_id)
+            gallery.read_asset(of(stranger), asset_id)
         assert gallery.list_job_assets(stranger, job_id) == []
-        assert gallery.list_assets(stranger, schemas.AssetsQuery()).items == []
+        assert gallery.list_assets(of(stranger), schemas.AssetsQuery()).items == []
 
 
 @pytest.mark.part("AST-3")
@@ -226,9 +227,9 @@ class TestMakeVariants:
     def test_the_api_shows_them_with_signed_links(self, aws: Aws, org_id: str, job_id: str) -> None:
         prefix, files = work(aws, job_id, {"a.png": picture()})
         (asset_id,) = settle(aws, org_id, job_id, prefix, files)
-        assert gallery.read_asset(org_id, asset_id).variants == []
+        assert gallery.read_asset(of(org_id), asset_id).variants == []
         variants.make_variants(asset_created(org_id, job_id, [asset_id]))
-        told = gallery.read_asset(org_id, asset_id)
+        told = gallery.read_asset(of(org_id), asset_id)
         assert [link.name for link in told.variants] == ["jpeg", "webp", "avif", "thumbnail"]
         for link in (told.original, *told.variants):
             verify(link.url)

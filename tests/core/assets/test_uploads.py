@@ -19,6 +19,7 @@ from snapforge.kit import clock, ids
 from tests.core.assets import customer, samples
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, freeze
+from tests.support.people import of
 
 JPEG = samples.jpeg()
 
@@ -89,7 +90,7 @@ class TestPresignedPost:
         digest = hashlib.sha256(JPEG)
         said = digest.hexdigest() if spelling == "hex" else base64.b64encode(digest.digest()).decode()
         file = schemas.FileAnnounced(name="a.jpg", bytes=len(JPEG), media_type="image/jpeg", sha256=said)
-        (ticket,) = uploads.presign(org_id, schemas.UploadsPresign(files=[file])).uploads
+        (ticket,) = uploads.presign(of(org_id), schemas.UploadsPresign(files=[file])).uploads
         assert ticket.post is not None
         assert ticket.post.fields["x-amz-checksum-sha256"] == base64.b64encode(digest.digest()).decode()
         assert customer.send(ticket, JPEG).status_code in {200, 201, 204}
@@ -101,7 +102,7 @@ class TestAnnounce:
     """Refused before it is sent."""
 
     def test_every_bad_file_is_named_with_code_and_fix_and_nothing_is_opened(self, aws: Aws, org_id: str) -> None:
-        capture = captures.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(of(org_id), schemas.CaptureCreate())
         files = [("good.jpg", 10, "image/jpeg"), ("a.gif", 10, "image/gif"), ("b.png", 60_000_000, "image/png")]
         with pytest.raises(errors.FileRefused) as caught:
             uploads.open_uploads(org_id, [Announced(*file) for file in files], capture.id)
@@ -115,7 +116,7 @@ class TestAnnounce:
         assert counts(org_id, capture.id) == (0, 0, 0, 0)
 
     def test_the_301st_photo_of_a_capture(self, aws: Aws, org_id: str) -> None:
-        capture = captures.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(of(org_id), schemas.CaptureCreate())
         hundred = [Announced(f"{n}.jpg", 10, "image/jpeg") for n in range(100)]
         for _ in range(2):
             assert len(uploads.open_uploads(org_id, hundred, capture.id)) == 100
@@ -134,7 +135,7 @@ class TestAnnounce:
         self, aws: Aws, org_id: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The condition in the transaction decides, not the friendly look."""
-        capture = captures.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(of(org_id), schemas.CaptureCreate())
         CaptureRow(org_pk(org_id), f"capture#{capture.id}").update(actions=[CaptureRow.expected.set(299)])
         monkeypatch.setattr(uploads, "_room_for", lambda count, capture: None)
         with pytest.raises(errors.CaptureFull) as caught:
@@ -142,7 +143,7 @@ class TestAnnounce:
         assert caught.value.document()["room"] == 1
 
     def test_another_orgs_capture_is_not_there(self, aws: Aws, org_id: str) -> None:
-        capture = captures.open_capture(ids.new("org"), schemas.CaptureCreate())
+        capture = captures.open_capture(of(ids.new("org")), schemas.CaptureCreate())
         with pytest.raises(errors.CaptureNotFound):
             uploads.open_uploads(org_id, [Announced("a", 10, "image/jpeg")], capture.id)
 
@@ -175,7 +176,7 @@ class TestMultipart:
         for _ in range(2):
             assert uploads.join_parts(org_id, ticket.id, parts).state == UploadState.waiting
         assert customer.arrive(aws, org_id, ticket.id) == UploadState.stored
-        assert uploads.read_upload(org_id, ticket.id).state == UploadState.stored
+        assert uploads.read_upload(of(org_id), ticket.id).state == UploadState.stored
         assert uploads.join_parts(org_id, ticket.id, parts).state == UploadState.stored
         kept = aws.client("s3").get_object(Bucket=aws.uploads_bucket, Key=f"originals/{org_id}/{ticket.id}")
         assert kept["Body"].read() == archive
@@ -221,7 +222,7 @@ class TestMultipart:
 
     def test_what_is_no_zip_is_refused_on_arrival(self, aws: Aws, org_id: str) -> None:
         upload_id = customer.bring(aws, org_id, b"not a zip at all", name="a.zip", kind="application/zip")
-        told = uploads.read_upload(org_id, upload_id)
+        told = uploads.read_upload(of(org_id), upload_id)
         assert told.refused is not None
         assert told.refused.code == "not_an_archive"
 
@@ -231,18 +232,18 @@ class TestSweep:
     """Uploads that never came are marked, and the counts are right again."""
 
     def test_only_what_is_past_its_time_expires(self, aws: Aws, org_id: str) -> None:
-        capture = captures.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(of(org_id), schemas.CaptureCreate())
         first, second = customer.announce(org_id, [("a", JPEG, "image/jpeg"), ("b", JPEG, "image/jpeg")], capture.id)
         version = captures.find(org_id, capture.id).version
         late(uploads.find(org_id, first.id))
         uploads.sweep_uploads()
-        assert uploads.read_upload(org_id, first.id).state == UploadState.expired
-        assert uploads.read_upload(org_id, second.id).state == UploadState.waiting
+        assert uploads.read_upload(of(org_id), first.id).state == UploadState.expired
+        assert uploads.read_upload(of(org_id), second.id).state == UploadState.waiting
         assert counts(org_id, capture.id) == (1, 1, 0, 0)
         assert captures.find(org_id, capture.id).version == version + 1
 
     def test_sweeping_again_changes_nothing(self, aws: Aws, org_id: str) -> None:
-        capture = captures.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(of(org_id), schemas.CaptureCreate())
         (ticket,) = customer.announce(org_id, [("a", JPEG, "image/jpeg")], capture.id)
         row = uploads.find(org_id, ticket.id)
         late(row)
@@ -251,7 +252,7 @@ class TestSweep:
         assert counts(org_id, capture.id) == (0, 0, 0, 0)
 
     def test_a_file_that_comes_after_all_is_not_counted(self, aws: Aws, org_id: str) -> None:
-        capture = captures.open_capture(org_id, schemas.CaptureCreate())
+        capture = captures.open_capture(of(org_id), schemas.CaptureCreate())
         (ticket,) = customer.announce(org_id, [("a", JPEG, "image/jpeg")], capture.id)
         late(uploads.find(org_id, ticket.id))
         uploads.sweep_uploads()

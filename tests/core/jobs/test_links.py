@@ -52,8 +52,8 @@ class TestLinksEnd:
         (asset,) = gallery.list_job_assets(who.org_id, job.id)
         variants.make_variants(asset_created(who.org_id, job.id, [asset.id]))
         freeze(monkeypatch)
-        (listed,) = gallery.list_assets(who.org_id, assets_schemas.AssetsQuery()).items
-        for told in (listed, gallery.read_asset(who.org_id, asset.id)):
+        (listed,) = gallery.list_assets(who, assets_schemas.AssetsQuery()).items
+        for told in (listed, gallery.read_asset(who, asset.id)):
             assert len(told.variants) == 4
             assert {ends(link.url) for link in (told.original, *told.variants)} == {QUARTER}
             assert told.links_expire_at == QUARTER
@@ -62,7 +62,7 @@ class TestLinksEnd:
         who = engine.customer()
         lora_id = train(engine, who)
         freeze(monkeypatch)
-        (version,) = library.get_lora(who.org_id, lora_id).versions
+        (version,) = library.get_lora(who, lora_id).versions
         assert ends(version.samples_url) == QUARTER
 
     def test_on_the_step_itself_they_are_good_for_an_hour_and_no_more(

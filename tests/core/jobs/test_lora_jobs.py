@@ -40,11 +40,11 @@ class TestTraining:
     def test_it_ends_as_a_version_that_can_be_used(self, engine: Engine, who: Principal) -> None:
         job = order_lora(who)
         lora_id, version = lora_of(job)
-        assert (library.get_lora(who.org_id, lora_id).state, version) == ("training", 1)
+        assert (library.get_lora(who, lora_id).state, version) == ("training", 1)
         answer = engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job)))
         assert answer.state == "succeeded"
         exact(who, available=200 - LISTED)
-        found = library.get_lora(who.org_id, lora_id)
+        found = library.get_lora(who, lora_id)
         assert (found.state, found.version, found.training_job_id) == ("ready", 1, None)
         assert [(one.state, one.job_id, one.loss_after) for one in found.versions] == [("ready", job.id, 0.6)]
         usable = usage.usable(who.org_id, lora_id)
@@ -65,9 +65,9 @@ class TestTraining:
         lora_id, _ = lora_of(job)
         engine.settle(who, job, BROKEN)
         exact(who, available=200)
-        assert library.get_lora(who.org_id, lora_id).state == "failed"
+        assert library.get_lora(who, lora_id).state == "failed"
         submit.retry_job(who, job.id, idempotency_key(who, "again"))
-        assert library.get_lora(who.org_id, lora_id).state == "training"
+        assert library.get_lora(who, lora_id).state == "training"
         engine.settle(who, job, Outcome(outcome="done", result_uri=leave_adapter(job, run=2)), run=2)
         assert usage.usable(who.org_id, lora_id).trained.version == 1
         exact(who, available=200 - LISTED)
@@ -76,7 +76,7 @@ class TestTraining:
         job = order_lora(who)
         settlement.cancel_job(who, job.id)
         exact(who, available=200)
-        assert library.get_lora(who.org_id, lora_of(job)[0]).training_job_id is None
+        assert library.get_lora(who, lora_of(job)[0]).training_job_id is None
 
     def test_the_next_version_takes_over_and_the_old_one_stays(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)
@@ -180,7 +180,7 @@ class TestUse:
         """Neither by a new order, nor by one that waits: that fails free of charge."""
         lora_id = train(engine, who)
         waiting = engine.order(who, loras=[{"id": lora_id}])
-        retention.delete_lora(who.org_id, lora_id, LoraDelete())
+        retention.delete_lora(who, lora_id, LoraDelete())
         with pytest.raises(loras_errors.LoraDeleted):
             engine.order(who, loras=[{"id": lora_id}])
         engine.dispatch(who, waiting, engine.start(who, waiting))
@@ -191,7 +191,7 @@ class TestUse:
         assert engine.tickets(waiting) == []
         engine.settle(who, waiting, heard)
         exact(who, available=200 - LISTED)
-        retention.restore_lora(who.org_id, lora_id)
+        retention.restore_lora(who, lora_id)
         engine.order(who, loras=[{"id": lora_id}])
 
     def test_deleting_between_reading_and_writing_an_order_is_seen(
@@ -200,7 +200,7 @@ class TestUse:
         """The order's own transaction asks once more."""
         lora_id = train(engine, who)
         found = usage.usable(who.org_id, lora_id)
-        retention.delete_lora(who.org_id, lora_id, LoraDelete())
+        retention.delete_lora(who, lora_id, LoraDelete())
         monkeypatch.setattr(usage, "usable", lambda *_: found)
         with pytest.raises(loras_errors.LoraDeleted):
             engine.order(who, loras=[{"id": lora_id}])

@@ -256,7 +256,7 @@ class TestLoras:
         assert document["errors"][0]["pointer"] == ""
         exact(who, available=200)
         assert queries.list_jobs(who, schemas.JobsQuery()).items == []
-        assert library.list_loras(who.org_id, LorasQuery()).items == []
+        assert library.list_loras(who, LorasQuery()).items == []
 
     @pytest.mark.parametrize("words", BAD_WORDS, ids=str)
     def test_a_preview_says_the_same(self, who: Principal, words: dict[str, Any]) -> None:
@@ -275,7 +275,7 @@ class TestLoras:
                 previews.preview_job(who, schemas.LoraPreview.model_validate(asked))
             with pytest.raises(errors.PromptRefused):
                 order_lora(who, lora_id=lora_id, capture_id=shown, captions=captions)
-        assert library.get_lora(who.org_id, lora_id).training_job_id is None
+        assert library.get_lora(who, lora_id).training_job_id is None
 
     @pytest.mark.parametrize("name", ["heil hitler", "without clothes"])
     def test_a_new_name_is_refused_alone_and_beside_the_subject(
@@ -285,7 +285,7 @@ class TestLoras:
         with pytest.raises(errors.PromptRefused) as refused:
             naming.rename_lora(who, lora_id, LoraChange(name=name))
         assert refused.value.document()["errors"][0]["pointer"] == "/name"
-        assert library.get_lora(who.org_id, lora_id).name == "A vase"
+        assert library.get_lora(who, lora_id).name == "A vase"
         assert naming.rename_lora(who, lora_id, LoraChange(name="Ada, six")).name == "Ada, six"
 
     def test_the_model_reads_all_of_a_loras_words(self, engine: Engine, who: Principal, served: Served) -> None:

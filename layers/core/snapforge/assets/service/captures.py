@@ -9,19 +9,20 @@ from snapforge.assets.store import CaptureRow, PhotoRow
 from snapforge.aws import settings, tables
 from snapforge.aws.tables import org_pk
 from snapforge.kit import clock, ids
+from snapforge.kit.permissions import Principal
 
 if TYPE_CHECKING:
     from snapforge.aws.tables import Transaction
 
 
-def open_capture(org_id: str, body: schemas.CaptureCreate) -> schemas.Capture:
+def open_capture(principal: Principal, body: schemas.CaptureCreate) -> schemas.Capture:
     """Begin a capture."""
-    return views.capture(create_capture(org_id, body.name))
+    return views.capture(create_capture(principal.org_id, body.name))
 
 
-def read_capture(org_id: str, capture_id: str) -> schemas.Capture:
+def read_capture(principal: Principal, capture_id: str) -> schemas.Capture:
     """A capture with its photos. CaptureNotFound."""
-    return views.capture(capture_facts(org_id, capture_id))
+    return views.capture(capture_facts(principal.org_id, capture_id))
 
 
 def create_capture(org_id: str, name: str) -> Capture:

@@ -11,19 +11,20 @@ from snapforge.assets.store import AssetRow
 from snapforge.aws import lists, tables
 from snapforge.aws.tables import org_pk
 from snapforge.kit.page import Page
+from snapforge.kit.permissions import Principal
 
 
-def read_asset(org_id: str, asset_id: str) -> schemas.Asset:
+def read_asset(principal: Principal, asset_id: str) -> schemas.Asset:
     """An asset with signed links. AssetNotFound."""
-    return _view(get_asset(org_id, asset_id))
+    return _view(get_asset(principal.org_id, asset_id))
 
 
-def list_assets(org_id: str, query: schemas.AssetsQuery) -> Page[schemas.Asset]:
+def list_assets(principal: Principal, query: schemas.AssetsQuery) -> Page[schemas.Asset]:
     """Assets with signed links, newest first, or those of one job. InvalidCursor."""
     if query.job_id is not None:
-        return Page(items=[_view(asset) for asset in list_job_assets(org_id, query.job_id)])
+        return Page(items=[_view(asset) for asset in list_job_assets(principal.org_id, query.job_id)])
     found = lists.newest_first(
-        AssetRow, org_pk(org_id), prefix="asset#", cursor=query.cursor, page_size=query.limit + 1
+        AssetRow, org_pk(principal.org_id), prefix="asset#", cursor=query.cursor, page_size=query.limit + 1
     )
     return lists.page(found, query.limit, key=lambda row: row.sk, view=lambda row: _view(_asset(row)))
 

@@ -13,6 +13,7 @@ from snapforge.assets.store import SHARDS, CaptureRow, PhotoRow, UploadRow, phot
 from snapforge.aws import presigned, settings, tables
 from snapforge.aws.tables import Transaction, org_pk
 from snapforge.kit import clock, ids
+from snapforge.kit.permissions import Principal
 
 if TYPE_CHECKING:
     from snapforge.aws.tables import Item
@@ -21,23 +22,25 @@ ROWS_PER_TRANSACTION = 50
 """Of at most 100 parts; the capture's count needs one."""
 
 
-def presign(org_id: str, body: schemas.UploadsPresign) -> schemas.UploadTickets:
+def presign(principal: Principal, body: schemas.UploadsPresign) -> schemas.UploadTickets:
     """Announce files. FileRefused, CaptureNotFound, CaptureFull."""
     files = [
         Announced(file.name, file.bytes, file.media_type.lower(), _hex(file.sha256) if file.sha256 else None)
         for file in body.files
     ]
-    return schemas.UploadTickets(uploads=open_uploads(org_id, files, body.capture_id))
+    return schemas.UploadTickets(uploads=open_uploads(principal.org_id, files, body.capture_id))
 
 
-def complete_upload(org_id: str, upload_id: str, body: schemas.UploadComplete) -> schemas.Upload:
+def complete_upload(principal: Principal, upload_id: str, body: schemas.UploadComplete) -> schemas.Upload:
     """Put a multipart upload together. UploadNotFound, UploadNotOpen, PartsDoNotFit."""
-    return views.upload(join_parts(org_id, upload_id, [(part.number, part.etag) for part in body.parts]), None)
+    return views.upload(
+        join_parts(principal.org_id, upload_id, [(part.number, part.etag) for part in body.parts]), None
+    )
 
 
-def read_upload(org_id: str, upload_id: str) -> schemas.Upload:
+def read_upload(principal: Principal, upload_id: str) -> schemas.Upload:
     """An upload and what became of it. UploadNotFound."""
-    row = find(org_id, upload_id)
+    row = find(principal.org_id, upload_id)
     photo = find_photo(row)
     thumbnail = delivery.sign(photo.thumbnail, expires_in=delivery.API_LINKS) if photo and photo.thumbnail else None
     return views.upload(row, photo, thumbnail)

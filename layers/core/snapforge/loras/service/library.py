@@ -5,22 +5,25 @@ from collections.abc import Callable
 from snapforge.aws import lists, tables
 from snapforge.aws.tables import org_pk
 from snapforge.kit.page import Page
+from snapforge.kit.permissions import Principal
 from snapforge.loras import errors, schemas, store, views
 from snapforge.loras.domain import Lora
 from snapforge.loras.store import LoraRow
 
 
-def get_lora(org_id: str, lora_id: str) -> schemas.LoraDetail:
+def get_lora(principal: Principal, lora_id: str) -> schemas.LoraDetail:
     """A LoRA and its trainings, also a deleted one. LoraNotFound."""
-    row = find(org_id, lora_id)
+    row = find(principal.org_id, lora_id)
     versions = [views.version(version) for version in store.versions_of(lora_id)]
     return schemas.LoraDetail(**views.lora(row).model_dump(), versions=versions)
 
 
-def list_loras(org_id: str, query: schemas.LorasQuery) -> Page[schemas.Lora]:
+def list_loras(principal: Principal, query: schemas.LorasQuery) -> Page[schemas.Lora]:
     """The org's LoRAs, newest first: those that were deleted, or the others. InvalidCursor."""
     where = LoraRow.deleted_at.exists() if query.deleted else LoraRow.deleted_at.does_not_exist()
-    found = lists.newest_first(LoraRow, org_pk(org_id), prefix="lora#", cursor=query.cursor, page_size=100, where=where)
+    found = lists.newest_first(
+        LoraRow, org_pk(principal.org_id), prefix="lora#", cursor=query.cursor, page_size=100, where=where
+    )
     return lists.page(found, query.limit, key=lambda row: row.sk, view=views.lora)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from snapforge.aws import s3, settings, tables
 from snapforge.contracts.manifest import work_folder
 from snapforge.kit import clock
+from snapforge.kit.permissions import Principal
 from snapforge.loras import errors, schemas, store, views
 from snapforge.loras.domain import AGAIN, RESTORABLE, weights_folder
 from snapforge.loras.service.library import find
@@ -14,12 +15,12 @@ from snapforge.loras.store import LoraRow
 _PURGED_AT_ONCE = 50
 
 
-def delete_lora(org_id: str, lora_id: str, how: schemas.LoraDelete) -> None:
+def delete_lora(principal: Principal, lora_id: str, how: schemas.LoraDelete) -> None:
     """Forbid its use; restorable for a time, unless all of it is to go now. LoraNotFound, LoraInTraining."""
     if how.now:
-        purge(org_id, lora_id)
+        purge(principal.org_id, lora_id)
     else:
-        delete(org_id, lora_id)
+        delete(principal.org_id, lora_id)
 
 
 def delete(org_id: str, lora_id: str) -> LoraRow:
@@ -36,11 +37,11 @@ def delete(org_id: str, lora_id: str) -> LoraRow:
     return tables.retried(write)
 
 
-def restore_lora(org_id: str, lora_id: str) -> schemas.Lora:
+def restore_lora(principal: Principal, lora_id: str) -> schemas.Lora:
     """Allow its use again. LoraNotFound (also when it has been purged), LoraNotDeleted."""
 
     def write() -> LoraRow:
-        row = find(org_id, lora_id)
+        row = find(principal.org_id, lora_id)
         if row.deleted_at is None:
             raise errors.LoraNotDeleted()
         if row.purge_at is None or clock.now() >= row.purge_at:
