@@ -36,7 +36,7 @@ check-python:
 	.venv/bin/mypy --exclude "^(tests/gpu_batch|infrastructure/local/demo/render)/" layers/core/snapforge functions infrastructure tests
 	PYTHONPATH=layers/core:gpu_batch .venv/bin/lint-imports --no-cache
 	$(PY) -m infrastructure.tools.openapi --check
-	$(PY) -m infrastructure.tools.edge --check
+	$(PY) -m infrastructure.tools.templates --check
 
 check-workers:
 	MYPYPATH=gpu_batch:layers/core .venvs/scene/bin/python -m mypy --cache-dir .mypy_cache/workers gpu_batch/worker gpu_batch/training
@@ -67,9 +67,9 @@ test-full: test ## The full matrices: kills, fuzzing, mutants, real photos
 parts: ## Each part of the product with its tests, and the parts without
 	@$(PY) -m infrastructure.tools.parts
 
-generate: ## Write what is generated: the OpenAPI document, Postman collection and docs page; the edge's routes
+generate: ## Write what is generated: the OpenAPI document, Postman collection and docs page; the edge's paths and the mails' events
 	$(PY) -m infrastructure.tools.openapi
-	$(PY) -m infrastructure.tools.edge
+	$(PY) -m infrastructure.tools.templates
 
 format: ## Format and fix what can be fixed
 	.venv/bin/ruff format -q .

@@ -1,4 +1,4 @@
-"""Write into infrastructure/edge.yaml which paths go to which origin, from the templates; `--check` tells of drift.
+"""Which paths go to which origin at the edge, from the templates: what tools/templates.py writes into edge.yaml.
 
 A path comes from an HttpApi route of a nested stack, and goes to that stack's API (`<Stack>Api`). What is no HttpApi, a
 function URL or a WebSocket API, says its paths itself, `Metadata: {EdgePaths: [/openai/*]}`, and goes to the app's
@@ -6,16 +6,10 @@ output `<LogicalId>Domain`. Contexts may share a prefix: as much of a path is wr
 """
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
-ROOT = Path(__file__).resolve().parents[2]
-EDGE = ROOT / "infrastructure" / "edge.yaml"
 MAX_BEHAVIOURS = 75
 """CloudFront's quota of cache behaviours besides the default, where nobody asked for more."""
 FALLBACK = ("/v1/*", "AdminApi")
@@ -152,34 +146,3 @@ _BEHAVIOUR = """\
             ResponseHeadersPolicyId: !Ref ApiHeaders
             FunctionAssociations: [{{EventType: viewer-request, FunctionARN: !GetAtt ViewerAddress.FunctionARN}}]
 """
-
-
-def filled(text: str, made: Mapping[str, str]) -> str:
-    """A template with what stands between `# <name: …>` and `# </name>` replaced. ValueError without such markers."""
-    for name, block in made.items():
-        marked = re.compile(rf"(^ *# <{name}: [^\n]*>\n).*?(^ *# </{name}>\n)", re.MULTILINE | re.DOTALL)
-        text, count = marked.subn(lambda found, block=block: found[1] + block + found[2], text)  # type: ignore[misc]
-        if count != 1:
-            raise ValueError(f"edge.yaml has {count} places for {name}")
-    return text
-
-
-def main() -> None:
-    """Write infrastructure/edge.yaml, or with `--check` exit 1 when it differs."""
-    app = yaml_parse((ROOT / "template.yaml").read_text())
-    urls = [
-        r["Properties"]["TemplateURL"] for r in app["Resources"].values() if r["Type"] == "AWS::CloudFormation::Stack"
-    ]
-    nested = {url: yaml_parse((ROOT / url).read_text()) for url in urls}
-    before = EDGE.read_text()
-    after = filled(before, blocks(behaviours(app, nested)))
-    if before == after:
-        return
-    if "--check" in sys.argv:
-        sys.exit("infrastructure/edge.yaml: differs from the routes; run `make generate` and read the diff")
-    EDGE.write_text(after)
-    print(f"wrote {EDGE.relative_to(ROOT)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -32,6 +32,9 @@ GRAVE = {
 }  # fmt: skip
 """What nobody or hardly anybody is granted, by service; asked for as well as all that is granted somewhere."""
 
+OF_TABLES = {"dynamodb:DescribeTable"}
+"""What can be asked of a table and never of its streams and indexes, whose ARNs begin with the table's."""
+
 UNKNOWN_CALLERS = {"get_catalogue", "get_health", "get_deep_health"}
 """Endpoints that ask nobody who they are."""
 ENDPOINTS = {each.file.stem for each in functions() if each.routes} - UNKNOWN_CALLERS
@@ -142,7 +145,8 @@ def rights() -> dict[str, dict[str, set[str]]]:
             found["any"][action].add(short_role)
         for place, arn in places().items():
             service = arn.split(":")[2]
-            for action in set(actions().get(service, [])) - open_ones:
+            elsewhere = set() if place.startswith(("table", "foreign", "other")) else OF_TABLES
+            for action in set(actions().get(service, [])) - open_ones - elsewhere:
                 if policies.may(role, action, arn):
                     found[place][action.partition(":")[2]].add(short_role)
     return {place: dict(by_action) for place, by_action in found.items()}

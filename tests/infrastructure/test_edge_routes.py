@@ -1,4 +1,4 @@
-"""infrastructure/tools/edge.py: every route reaches its own API, whatever contexts share."""
+"""infrastructure/tools/edge.py and templates.py: every route reaches its own API, whatever contexts share."""
 
 import re
 from typing import Any
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infrastructure.tools import edge
+from infrastructure.tools import templates as derived
 from tests.infrastructure.templates import functions, template, templates
 
 SITE = template("edge").resources["Site"]["Properties"]["DistributionConfig"]
@@ -115,7 +116,7 @@ class TestTemplates:
 
     def test_a_template_without_its_markers_is_refused(self) -> None:
         with pytest.raises(ValueError, match="0 places for origins"):
-            edge.filled("Resources: {}\n", {"origins": ""})
+            derived.filled("Resources: {}\n", {"origins": ""})
 
 
 class TestTheEdge:

@@ -121,6 +121,13 @@ class TestResources:
         assert loose == []
 
 
+DELIVERING = {
+    *("get_upload", "list_assets", "get_asset", "get_lora", "send_mail"),
+    *("create_job", "list_jobs", "get_job", "cancel_job", "retry_job"),
+}
+"""Functions whose answers hold addresses of results or originals."""
+
+
 class TestFunctions:
     @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
     def test_it_has_policies_of_its_own_only(self, function: Function) -> None:
@@ -136,6 +143,7 @@ class TestFunctions:
             ("endpoint", ENDPOINTS),
             ("ordering", {"create_job", "retry_job", "preview_job", "get_preview"}),
             ("start-workers", {"keep_workers", "on_worker_ended"}),
+            ("delivery", DELIVERING),
         ],
     )
     def test_a_managed_policy_is_for_those_who_need_all_of_it(self, policy: str, those: set[str]) -> None:
@@ -147,7 +155,7 @@ class TestFunctions:
             if arn in stack(function.template.name).resolve(function.properties["Policies"])
         }
         assert attached == those
-        assert len(policies.managed()) == 3
+        assert len(policies.managed()) == 4
 
     @pytest.mark.parametrize("function", functions(), ids=lambda function: function.logical_id)
     def test_its_triggers_do_not_widen_them(self, function: Function) -> None:

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.part("ADM-7")
 NEEDED: dict[str, dict[str, str]] = {
     "table assets": {
         "ConditionCheckItem": "create_job retry_job",
-        "DescribeTable": "get_deep_health",
         "GetItem": (
             "complete_upload create_job dispatch_job get_asset get_capture get_preview get_upload make_variants "
             "on_upload_arrived preflight_capture presign_upload preview_job retry_job sweep_outbox sweep_uploads"
@@ -31,7 +30,6 @@ NEEDED: dict[str, dict[str, str]] = {
         ),
     },
     "table billing": {
-        "DescribeTable": "get_deep_health",
         "GetItem": (
             "audit_ledger cancel_job create_job expire_grants get_balance grant_credits on_user_signed_up retry_job "
             "settle_job sweep_jobs sweep_outbox"
@@ -46,7 +44,6 @@ NEEDED: dict[str, dict[str, str]] = {
         "BatchGetItem": "get_me list_api_keys refresh_session",
         "ConditionCheckItem": "refresh_session",
         "DeleteItem": "revoke_api_key",
-        "DescribeTable": "get_deep_health",
         "GetItem": "endpoints send_mail sweep_outbox",
         "PutItem": "create_api_key log_in refresh_session resend_verification revoke_api_key sign_up verify_email",
         "Query": "create_api_key list_api_keys log_in",
@@ -54,7 +51,6 @@ NEEDED: dict[str, dict[str, str]] = {
     },
     "table jobs": {
         "DeleteItem": "cancel_job settle_job sweep_jobs",
-        "DescribeTable": "get_deep_health",
         "GetItem": (
             "cancel_job check_job classify_failure create_job dispatch_job get_preview keep_workers on_batch_state "
             "on_dead_ticket on_report on_worker_ended preflight_capture preview_job publish_jobs_outbox retry_job "
@@ -79,7 +75,6 @@ NEEDED: dict[str, dict[str, str]] = {
     "table loras": {
         "ConditionCheckItem": "create_job retry_job",
         "DeleteItem": "delete_lora purge_loras",
-        "DescribeTable": "get_deep_health",
         "GetItem": (
             "cancel_job create_job delete_lora dispatch_job get_lora get_preview preview_job purge_loras rename_lora "
             "restore_lora retry_job settle_job sweep_jobs"
@@ -90,7 +85,6 @@ NEEDED: dict[str, dict[str, str]] = {
         "Query": "delete_lora get_lora list_loras purge_loras",
     },
     "table notifications": {
-        "DescribeTable": "get_deep_health",
         "GetItem PutItem UpdateItem": "send_mail",
     },
     "index assets/unsent": {
@@ -320,7 +314,7 @@ of probes.places()."""
 
 def needed(place: str) -> dict[str, set[str]]:
     """NEEDED of one place, by single actions."""
-    found = {}
+    found = {"DescribeTable": {"get_deep_health"}} if place.startswith("table ") else {}
     for several, who in NEEDED.get(place, {}).items():
         for action in several.split():
             found[action] = {one for name in who.split() for one in (ENDPOINTS if name == "endpoints" else {name})}

@@ -290,7 +290,8 @@ class Scenario:
             }
             for number, row in enumerate(rows, 1)
         ]
-        answer = self.region.invoke(f"publish-{context}-outbox", {"Records": records})
+        publisher = "publish-jobs-outbox" if context == "jobs" else "publish-outbox"
+        answer = self.region.invoke(publisher, {"Records": records})
         assert not answer.get("batchItemFailures")
         return [str(json.loads(row["event"]["S"])["type"]) for row in rows]
 
