@@ -27,8 +27,8 @@ clean: ## Remove everything that was made
 	rm -rf .venv .venvs .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 ##@ Checks and tests, in parts
-.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts openapi format
-check: check-python check-workers check-templates ## Static checks: format, lint, types, imports, templates, OpenAPI drift
+.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts openapi messages format
+check: check-python check-workers check-templates ## Static checks: format, lint, types, imports, templates, drift of OpenAPI and catalogues
 
 check-python:
 	.venv/bin/ruff format --check -q .
@@ -36,6 +36,7 @@ check-python:
 	.venv/bin/mypy --exclude "^(tests/gpu_batch|infrastructure/local/demo/render)/" layers/core/snapforge functions infrastructure tests
 	PYTHONPATH=layers/core:gpu_batch .venv/bin/lint-imports --no-cache
 	$(PY) -m infrastructure.tools.openapi --check
+	$(PY) -m infrastructure.tools.messages --check
 
 check-workers:
 	MYPYPATH=gpu_batch:layers/core .venvs/scene/bin/python -m mypy --cache-dir .mypy_cache/workers gpu_batch/worker gpu_batch/training
@@ -68,6 +69,9 @@ parts: ## Each part of the product with its tests, and the parts without
 
 openapi: ## Write docs/openapi.json, the Postman collection and the docs page from the endpoints
 	$(PY) -m infrastructure.tools.openapi
+
+messages: ## Extract what mails say, update their catalogues (notifications/locales) and compile them
+	$(PY) -m infrastructure.tools.messages
 
 format: ## Format and fix what can be fixed
 	.venv/bin/ruff format -q .
