@@ -248,6 +248,14 @@ def test_seeded_english_is_seen(source: str, found: list[str]) -> None:
     assert list(untranslated(source)) == found
 
 
+def test_the_layout_of_a_template_is_not_what_is_translated() -> None:
+    """Lines within {% trans %} are one sentence; blocks may stand indented on lines of their own."""
+    made = render.environment(Language.de).from_string(
+        "  {% if true %}\n{% trans %}The capture of this job\n  does not exist any more.{% endtrans %}\n  {% endif %}\n"
+    )
+    assert made.render() == "Die Aufnahme dieses Auftrags existiert nicht mehr."
+
+
 def test_every_message_has_the_files_that_its_channels_need() -> None:
     for message in catalogue.MESSAGES:
         folder = render.FOLDER / message.template

@@ -58,7 +58,9 @@ class TestTemplates:
         assert folders == {message.template for message in catalogue.MESSAGES}
 
     def test_the_verification_link_keeps_its_token_whole(self) -> None:
-        assert "/verify-email?token=abc%2F%2B%3Ddef" in compose(news("user.verification_requested")).text
+        text = compose(news("user.verification_requested")).text
+        assert "/verify-email?token=abc%2F%2B%3Ddef" in text
+        assert "within 24 hours" in text
 
     def test_success_carries_signed_links_the_preview_and_the_charge(self) -> None:
         mail = compose(news("job.succeeded"))
@@ -72,6 +74,13 @@ class TestTemplates:
         assert "You were not charged: 12 held credits" in mail.text
         assert "Take more." in mail.text
         assert "The photos &lt;do&gt; not connect." in mail.html
+
+    def test_nothing_is_given_back_where_nothing_was_held(self) -> None:
+        for held in ({"released": 0}, {}):
+            event = news("job.failed")
+            event.data.pop("released")
+            event.data.update(held)
+            assert "You were not charged.\n" in compose(event).text
 
     def test_a_charge_for_a_failed_job_is_told(self) -> None:
         assert "Charged: 3 credits" in compose(news("job.failed", charged=3)).text
@@ -115,12 +124,12 @@ class TestSending:
 
     def test_a_claim_holds_two_minutes_to_the_second(self, aws: Aws) -> None:
         """Then its sender is taken for dead, and the next one may."""
-        event, now = news("job.succeeded"), clock.now()
+        event, now, held = news("job.succeeded"), clock.now(), timedelta(minutes=2)
         assert claim(event, now) is not None
-        assert claim(event, now + domain.CLAIM_KEPT) is None
-        again = claim(event, now + domain.CLAIM_KEPT + timedelta(seconds=1))
+        assert claim(event, now + held) is None
+        again = claim(event, now + held + timedelta(seconds=1))
         assert again is not None
-        assert claim(event, now + 2 * domain.CLAIM_KEPT) is None
+        assert claim(event, now + 2 * held) is None
 
     def test_a_dead_senders_claim_runs_out(self, aws: Aws) -> None:
         address = f"{ids.new('user').lower()}@example.com"
@@ -259,6 +268,16 @@ class TestTwoPeople:
         assert [len(_sent_to(aws, person.email)) for person in (first, second)] == [0, 1]
         assert [service.handle(event) for _ in range(2)] == [1, 0]
         assert [len(_sent_to(aws, person.email)) for person in (first, second)] == [1, 1]
+
+    def test_the_first_failure_is_the_one_that_is_told(
+        self, aws: Aws, for_both: Callable[[list[domain.Person]], None]
+    ) -> None:
+        first, second = (domain.Person(f"{ids.new('user').lower()}@example.com", "Robin") for _ in range(2))
+        for_both([first, second])
+        event = news("job.failed")
+        store.claim(event.id, "job_failed", first.email, clock.now())
+        with _before_sending(lambda **_: REFUSED), pytest.raises(DeliveryInProgress):
+            service.handle(event)
 
     def test_one_person_in_two_parts_gets_one(self, aws: Aws, for_both: Callable[[list[domain.Person]], None]) -> None:
         address = f"{ids.new('user').lower()}@example.com"

@@ -18,8 +18,6 @@ RIGHT_TO_LEFT = frozenset({Language.ar})
 # What stands between groups of three digits. Spanish has a narrow space that does not break: its countries disagree on
 # point and comma, and the academies advise the space. Arabic mails have Latin digits, as most products' do.
 _GROUPS = {Language.en: ",", Language.de: ".", Language.es: "\u202f", Language.ar: ","}
-_UNGROUPED_DIGITS = {Language.es: 4}
-"""Up to so many digits are written in one; elsewhere three."""
 
 
 def negotiate(locale: str) -> Language:
@@ -35,8 +33,8 @@ def direction(language: Language) -> Literal["ltr", "rtl"]:
 
 def number(value: int, language: Language) -> str:
     """A whole number as the language writes it."""
-    if abs(value) < 10 ** _UNGROUPED_DIGITS.get(language, 3):
-        return str(value)
+    if language is Language.es and abs(value) < 10_000:
+        return str(value)  # four digits are written in one
     return f"{value:,}".replace(",", _GROUPS[language])
 
 
