@@ -27,8 +27,8 @@ clean: ## Remove everything that was made
 	rm -rf .venv .venvs .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 ##@ Checks and tests, in parts
-.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts generate format
-check: check-python check-workers check-templates ## Static checks: format, lint, types, imports, templates, OpenAPI drift
+.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts generate messages format
+check: check-python check-workers check-templates ## Static checks: format, lint, types, imports, templates, drift of what is generated
 
 check-python:
 	.venv/bin/ruff format --check -q .
@@ -37,6 +37,7 @@ check-python:
 	PYTHONPATH=layers/core:gpu_batch .venv/bin/lint-imports --no-cache
 	$(PY) -m infrastructure.tools.openapi --check
 	$(PY) -m infrastructure.tools.templates --check
+	$(PY) -m infrastructure.tools.messages --check
 
 check-workers:
 	MYPYPATH=gpu_batch:layers/core .venvs/scene/bin/python -m mypy --cache-dir .mypy_cache/workers gpu_batch/worker gpu_batch/training
@@ -70,6 +71,9 @@ parts: ## Each part of the product with its tests, and the parts without
 generate: ## Write what is generated: the OpenAPI document, Postman collection and docs page; the edge's paths and the mails' events
 	$(PY) -m infrastructure.tools.openapi
 	$(PY) -m infrastructure.tools.templates
+
+messages: ## Extract what mails say, update their catalogues (notifications/locales) and compile them
+	$(PY) -m infrastructure.tools.messages
 
 format: ## Format and fix what can be fixed
 	.venv/bin/ruff format -q .

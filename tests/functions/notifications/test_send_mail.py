@@ -8,7 +8,7 @@ import pytest
 from snapforge.kit import ids
 from snapforge.kit.events import Event
 from snapforge.notifications import service
-from tests.core.notifications.test_mails import SAMPLES
+from tests.core.notifications.samples import SAMPLES
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, load
 

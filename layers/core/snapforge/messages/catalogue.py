@@ -3,7 +3,9 @@
 from typing import Any
 from urllib.parse import quote
 
+from snapforge.contracts.reports import FailureCategory
 from snapforge.kit.events import Event
+from snapforge.messages import failures
 from snapforge.messages.domain import LINK_KEPT, Channel, Message, MessageContext, To
 
 
@@ -34,16 +36,31 @@ def job_succeeded(event: Event, context: MessageContext) -> dict[str, Any]:
 
 def job_failed(event: Event, context: MessageContext) -> dict[str, Any]:
     """Why, what to do, and what was charged."""
-    failure = event.data["failure"]
     return {
         "job_id": event.data["job_id"],
         "kind": event.data["kind"],
         "credits": event.data["charged"],
         "released": event.data.get("released", 0),
-        "message": failure["message"],
-        "fix": failure.get("fix", ""),
+        "told": failures.tell(event.data["failure"], context.language, context.translate),
         "link": f"{context.public_url}/jobs/{event.data['job_id']}",
     }
+
+
+def job_broken(event: Event, context: MessageContext) -> dict[str, Any]:
+    """Which job, and what the worker or the control plane said, in English as it stands in the log."""
+    failure = event.data["failure"]
+    return {
+        "job_id": event.data["job_id"],
+        "org_id": event.org_id,
+        "kind": event.data["kind"],
+        "code": failure["code"],
+        "message": failure["message"],
+    }
+
+
+def is_our_fault(event: Event) -> bool:
+    """Whether the customer was told that we have been told."""
+    return bool(event.data["failure"].get("category") == FailureCategory.bug)
 
 
 _MAIL = (Channel.mail,)
@@ -53,12 +70,13 @@ MESSAGES = (
     Message("user.signup_repeated", "signup_repeated", (To.named,), _MAIL, signup_repeated),
     Message("job.succeeded", "job_succeeded", (To.owner,), _MAIL, job_succeeded),
     Message("job.failed", "job_failed", (To.owner,), _MAIL, job_failed),
+    Message("job.failed", "job_broken", (To.staff,), _MAIL, job_broken, when=is_our_fault),
 )
 
 
-def of(event_type: str, channel: Channel) -> tuple[Message, ...]:
+def of(event: Event, channel: Channel) -> tuple[Message, ...]:
     """The messages that an event calls for on a channel; most events call for none."""
-    return tuple(one for one in MESSAGES if one.event == event_type and channel in one.channels)
+    return tuple(one for one in MESSAGES if one.event == event.type and channel in one.channels and one.when(event))
 
 
 def events(channel: Channel) -> tuple[str, ...]:

@@ -7,12 +7,16 @@ from enum import StrEnum
 from typing import Any
 
 from snapforge.kit.events import Event
+from snapforge.messages.languages import Language
 
 LINK_KEPT = timedelta(days=7)
 """How long the signed links in a message work."""
 
 Signer = Callable[[str], str]
 """Makes a signed link of an asset key, valid for LINK_KEPT."""
+
+Translator = Callable[[str], str]
+"""Gives the recipient's words for a text that `msgid` marks."""
 
 
 class To(StrEnum):
@@ -22,6 +26,8 @@ class To(StrEnum):
     """Whoever the event names by an address: `email`, with `name` and `locale`."""
     owner = "owner"
     """The owner of the event's org."""
+    staff = "staff"
+    """Whoever operates this deployment: several people, or nobody."""
 
 
 class Channel(StrEnum):
@@ -31,11 +37,32 @@ class Channel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """What sends a channel's messages, and what it needs of each."""
+
+    function: str
+    """Below `functions/`. Its events are `catalogue.events(channel)`."""
+    templates: tuple[str, ...]
+    """The files in a message's folder."""
+
+
+SENDERS = {Channel.mail: Sender("notifications/send_mail", ("subject.txt", "body.txt", "body.html"))}
+"""Every channel that a message may name."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageContext:
-    """What every message may use."""
+    """What every message may use, for one recipient."""
 
     public_url: str
     sign: Signer
+    language: Language
+    translate: Translator
+
+
+def always(_: Event) -> bool:
+    """Of a message that every event of its type calls for."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +75,5 @@ class Message:
     to: tuple[To, ...]
     channels: tuple[Channel, ...]
     values: Callable[[Event, MessageContext], dict[str, Any]]
+    when: Callable[[Event], bool] = always
+    """Whether this event of the type calls for it."""

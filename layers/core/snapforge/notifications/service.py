@@ -1,5 +1,8 @@
 """Send the mails that an event calls for, each once."""
 
+from functools import cache
+
+from snapforge import observe
 from snapforge.assets.service import delivery
 from snapforge.aws import mail, settings
 from snapforge.aws.errors import AwsError
@@ -8,10 +11,12 @@ from snapforge.kit import clock
 from snapforge.kit.events import Event
 from snapforge.messages import catalogue
 from snapforge.messages.domain import LINK_KEPT, Channel, Message, MessageContext, To
+from snapforge.messages.languages import negotiate
 from snapforge.notifications import store
 from snapforge.notifications.domain import Person
 from snapforge.notifications.errors import DeliveryInProgress
 from snapforge.notifications.render import Mail, render
+from snapforge.notifications.translations import translations
 
 
 def handle(event: Event) -> int:
@@ -22,7 +27,7 @@ def handle(event: Event) -> int:
     sender holds a mail.
     """
     sent, failures = 0, []
-    for message in catalogue.of(event.type, Channel.mail):
+    for message in catalogue.of(event, Channel.mail):
         for person in recipients(event, message):
             try:
                 sent += _send_once(event, message, person)
@@ -53,20 +58,43 @@ def _send_once(event: Event, message: Message, person: Person) -> bool:
 
 def recipients(event: Event, message: Message) -> list[Person]:
     """Whom a message goes to, nobody twice."""
-    found = {person.email.casefold(): person for person in (_person(event, to) for to in message.to)}
+    found: dict[str, Person] = {}
+    for to in message.to:
+        for person in _people(event, to):
+            found.setdefault(person.email.casefold(), person)
     return list(found.values())
 
 
-def _person(event: Event, to: To) -> Person:
+def _people(event: Event, to: To) -> list[Person]:
+    if to is To.staff:
+        return _staff()
     if to is To.named or "email" in event.data:
-        return Person(event.data["email"], event.data.get("name", ""), event.data.get("locale", "en"))
-    return Person(*accounts.address_of_org_owner(event.org_id))
+        return [Person(event.data["email"], event.data.get("name", ""), event.data.get("locale", "en"))]
+    return [Person(*accounts.address_of_org_owner(event.org_id))]
+
+
+def _staff() -> list[Person]:
+    addresses = [address.strip() for address in (settings.find("STAFF_MAIL") or "").split(",")]
+    found = [Person(address, "") for address in addresses if address]
+    if not found:
+        _log_no_staff()
+    return found
+
+
+@cache
+def _log_no_staff() -> None:
+    """Once per process: a deployment without is allowed, and would log it with every event."""
+    observe.logger().warning("no_staff", extra={"setting": "STAFF_MAIL"})
 
 
 def compose(message: Message, event: Event, person: Person) -> Mail:
-    """Fill a message for a person."""
+    """Fill a message for a person, in their language."""
+    language = negotiate(person.locale)
     context = MessageContext(
-        public_url=settings.get("PUBLIC_URL"), sign=lambda key: delivery.sign(key, expires_in=LINK_KEPT)
+        public_url=settings.get("PUBLIC_URL"),
+        sign=lambda key: delivery.sign(key, expires_in=LINK_KEPT),
+        language=language,
+        translate=translations(language).gettext,
     )
     values = message.values(event, context)
-    return render(message.template, values | {"name": person.name, "public_url": context.public_url})
+    return render(message.template, values | {"name": person.name, "public_url": context.public_url}, language)
