@@ -100,7 +100,7 @@ class TestDeadLetters:
     def test_a_dead_letter_queue_keeps_two_weeks(self) -> None:
         """As long as SQS can: a failure on the first day of a holiday is still there after it."""
         ends = [name for name in QUEUES if name not in TRIES]
-        assert len(ends) == 10
+        assert len(ends) >= 10
         assert {QUEUES[name]["MessageRetentionPeriod"] for name in ends} == {1209600}
 
 
@@ -124,7 +124,7 @@ class TestQueues:
     def test_every_api_has_a_5xx_alarm(self) -> None:
         """A 5xx always pages."""
         with_api = [each for each in templates() if each.of_type("AWS::Serverless::HttpApi")]
-        assert len(with_api) == 6
+        assert len(with_api) >= 6
         for each in with_api:
             metrics = [a["Properties"]["MetricName"] for a in each.of_type("AWS::CloudWatch::Alarm").values()]
             assert "5xx" in metrics, each.name
@@ -141,7 +141,7 @@ class TestQueues:
                 for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
                     assert policies.may(function.place, f"sqs:{action}", source), name
                 assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
-        assert seen == 8
+        assert seen >= 8
 
 
 def consumer(mapping: str, reference: str) -> Function:
@@ -210,7 +210,7 @@ class TestAsynchronousCalls:
                 destination = config["DestinationConfig"]["OnFailure"]["Destination"]
                 assert queue_of(destination) == f"{function.template.name}-failures"
                 assert policies.may(function.place, "sqs:SendMessage", destination), function.place
-        assert seen == 1
+        assert seen >= 1
 
     def test_what_a_rule_could_not_hand_over_is_kept_by_its_context(self) -> None:
         """EventBridge sends it, if the queue takes it from that rule."""
@@ -223,12 +223,12 @@ class TestAsynchronousCalls:
                     end = rule["DeadLetterConfig"]["Arn"]
                     assert queue_of(end) == f"{function.template.name}-failures"
                     assert policies.may("events.amazonaws.com", "sqs:SendMessage", end, {"aws:SourceArn": arn})
-        assert seen == 1
+        assert seen >= 1
 
     def test_a_rule_feeds_the_queue_that_lets_it(self) -> None:
         """Each target is a queue of ours that takes events from that very rule."""
         rules = of_type("AWS::Events::Rule")
-        assert len(rules) == 5
+        assert len(rules) >= 5
         for name, rule in rules.items():
             path = "/".join(filter(None, ("rule", rule.get("EventBusName"), rule["Name"])))
             source = {"aws:SourceArn": f"arn:aws:events:eu-central-1:000000000000:{path}"}

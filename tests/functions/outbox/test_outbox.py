@@ -1,5 +1,6 @@
 """The events of all contexts on their way to the bus."""
 
+import importlib
 import json
 import secrets
 from datetime import timedelta
@@ -8,28 +9,31 @@ from typing import Any
 import pytest
 
 from snapforge.admin import contexts
-from snapforge.assets.store import Outbox as AssetsOutbox
 from snapforge.aws import bus, outbox, tables
-from snapforge.billing.store import Outbox as BillingOutbox
-from snapforge.identity.store import Outbox as IdentityOutbox
 from snapforge.kit import clock, ids
 from snapforge.kit.events import Event
 from tests.support.aws import ROOT, Aws
 from tests.support.http import LambdaContext, load
 
-ROWS: dict[str, type[outbox.OutboxRow]] = {"identity": IdentityOutbox, "assets": AssetsOutbox, "billing": BillingOutbox}
-TABLES = sorted(ROWS)
+TABLES = sorted(contexts.outboxes())
 
 
-def test_every_common_outbox_is_tried_here() -> None:
-    assert set(TABLES) == set(contexts.outboxes())
+def outbox_rows(table: str) -> type[outbox.OutboxRow]:
+    """The context's own class of them; a table with an outbox has its context's name."""
+    found: type[outbox.OutboxRow] = importlib.import_module(f"snapforge.{table}.store").Outbox
+    return found
+
+
+def test_there_are_some() -> None:
+    """The parametrised tests below must not be empty."""
+    assert len(TABLES) >= 3
 
 
 def written(table: str) -> Event:
     """An event in the table's outbox."""
     event = Event(type="thing.happened", org_id=ids.new("org"), data={"table": table})
     tx = tables.Transaction()
-    outbox.put(tx, ROWS[table], event)
+    outbox.put(tx, outbox_rows(table), event)
     tx.commit()
     return event
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from snapforge.assets.domain import CaptureState, Lens, PhotoWarning, UploadState
 from snapforge.kit.ids import CaptureId, JobId
+from snapforge.kit.page import PageQuery
 from snapforge.kit.schema import Schema, Timestamp
 
 
@@ -161,11 +162,9 @@ class Capture(Schema):
     photos: list[CapturePhoto]
 
 
-class AssetsQuery(Schema):
+class AssetsQuery(PageQuery):
     """The newest first."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: str | None = None
     job_id: JobId | None = None
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, StrictInt
 
 from snapforge.billing.domain import GrantKind, JournalKind
 from snapforge.kit.ids import OrgId
+from snapforge.kit.page import PageQuery
 from snapforge.kit.schema import Schema, Timestamp
 
 
@@ -50,10 +51,9 @@ class JournalView(Schema):
     legs: list[LegView]
 
 
-class JournalQuery(Schema):
+class JournalQuery(PageQuery):
     """A page of the statement, newest first."""
 
-    cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=100)
 
 

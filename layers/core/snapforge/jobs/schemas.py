@@ -21,6 +21,7 @@ from snapforge.jobs.domain.requests import (
     SceneRequest,
 )
 from snapforge.kit import ids
+from snapforge.kit.page import PageQuery
 from snapforge.kit.schema import Schema, Timestamp
 
 _IMAGE: JsonDict = {
@@ -217,13 +218,11 @@ class Job(JobSummary):
     receipt: Receipt | None = None
 
 
-class JobsQuery(Schema):
+class JobsQuery(PageQuery):
     """Filters of a list, newest first."""
 
     kind: Kind | None = None
     state: JobState | None = None
-    limit: int = Field(default=20, ge=1, le=100)
-    cursor: str | None = Field(default=None, max_length=200)
 
 
 class Choice(Schema):

@@ -8,6 +8,8 @@ import base64
 import binascii
 from typing import Generic, TypeVar
 
+from pydantic import Field
+
 from snapforge.kit.errors import BadRequest
 from snapforge.kit.schema import Schema
 
@@ -27,6 +29,13 @@ class Page(Schema, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
+
+
+class PageQuery(Schema):
+    """Which page of a list."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = Field(default=None, description="`next_cursor` of the last page.")
 
 
 def encode_cursor(sort_key: str) -> str:

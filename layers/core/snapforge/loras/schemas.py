@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from snapforge.kit import ids
+from snapforge.kit.page import PageQuery
 from snapforge.kit.schema import Schema, Timestamp
 from snapforge.loras.domain import LoraState
 
@@ -55,12 +56,10 @@ class LoraDetail(Lora):
     versions: list[LoraVersion]
 
 
-class LorasQuery(Schema):
+class LorasQuery(PageQuery):
     """Filters of a list, newest first."""
 
     deleted: bool = Field(default=False, description="Those that were deleted and can still be restored.")
-    limit: int = Field(default=20, ge=1, le=100)
-    cursor: str | None = Field(default=None, max_length=200)
 
 
 class LoraChange(Schema):
