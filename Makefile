@@ -66,7 +66,7 @@ test-full: test ## The full matrices: kills, fuzzing, mutants, real photos
 parts: ## Each part of the product with its tests, and the parts without
 	@$(PY) -m infrastructure.tools.parts
 
-openapi: ## Write docs/openapi.json, the Postman collection and the docs page from the endpoints
+openapi: ## Write docs/openapi.json, the Postman collection, the docs page and the sample events from the functions
 	$(PY) -m infrastructure.tools.openapi
 
 format: ## Format and fix what can be fixed
