@@ -6,8 +6,8 @@ import pytest
 
 from tests.infrastructure import policies, probes
 from tests.infrastructure.probes import ENDPOINTS
-from tests.infrastructure.stacks import stack
-from tests.infrastructure.templates import Function, everything, functions, templates
+from tests.support.stacks import stack
+from tests.support.templates import Function, everything, functions, templates
 
 pytestmark = pytest.mark.part("ADM-7")
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.infrastructure import policies
-from tests.infrastructure.stacks import of_type, stack
-from tests.infrastructure.templates import (
+from tests.support.stacks import of_type, stack
+from tests.support.templates import (
     REPO,
     Function,
     everything,
