@@ -11,7 +11,7 @@ from snapforge.kit import ids
 from snapforge.kit.permissions import Permission
 from tests.support.aws import Aws
 from tests.support.http import Answer, LambdaContext, call
-from tests.support.people import member, own_session
+from tests.support.members import member, own_session
 
 ROOT = Path(__file__).parents[2]
 ROUTES = endpoints()

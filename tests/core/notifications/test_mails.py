@@ -25,7 +25,7 @@ from snapforge.messages import catalogue
 from snapforge.messages.domain import Channel, Message, MessageContext, To
 from snapforge.notifications import domain, render, service, store
 from snapforge.notifications.errors import DeliveryInProgress
-from tests.core.identity import people
+from tests.support import people
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, ends, freeze
 

@@ -13,12 +13,12 @@ from snapforge.aws.tables import Transaction
 from snapforge.contracts.results import ResultFile
 from snapforge.kit import clock, ids
 from snapforge.kit.events import Event
-from tests.core.assets import customer as side
-from tests.core.assets import samples
-from tests.core.assets.test_results import settle, unsent, verify, work
-from tests.core.identity.people import Somebody
+from tests.support import customer as side
+from tests.support import samples
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, call, load
+from tests.support.people import Somebody
+from tests.support.results import settle, unsent, verify, work
 
 EVENTS = Path(__file__).parents[3] / "events" / "assets"
 

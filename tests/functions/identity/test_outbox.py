@@ -10,7 +10,7 @@ from snapforge.aws import bus
 from snapforge.identity import store
 from snapforge.kit import clock
 from snapforge.kit.events import Event
-from tests.core.identity import people
+from tests.support import people
 from tests.support.aws import ROOT, Aws
 from tests.support.http import LambdaContext, load
 
