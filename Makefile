@@ -68,7 +68,7 @@ test-full: test ## The full matrices: kills, fuzzing, mutants, real photos
 parts: ## Each part of the product with its tests, and the parts without
 	@$(PY) -m infrastructure.tools.parts
 
-generate: ## Write what is generated: the OpenAPI document, Postman collection and docs page; the edge's paths and the mails' events
+generate: ## Write what is generated: the OpenAPI document, Postman collection, docs page and sample events; the edge's paths, the mails' events
 	$(PY) -m infrastructure.tools.openapi
 	$(PY) -m infrastructure.tools.templates
 

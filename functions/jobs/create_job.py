@@ -2,14 +2,12 @@
 
 from typing import Annotated
 
-from snapforge.assets import errors as assets_errors
 from snapforge.aws.idempotency import KeyReused
 from snapforge.billing import errors as billing_errors
 from snapforge.http import Body, IdempotencyKey, Permission, Principal, Response, created, endpoint
 from snapforge.jobs import errors
 from snapforge.jobs.schemas import Job, JobCreate
 from snapforge.jobs.service.submission import submit
-from snapforge.loras import errors as loras_errors
 
 
 @endpoint(
@@ -19,18 +17,10 @@ from snapforge.loras import errors as loras_errors
     status=201,
     raises=(
         errors.ModelNotOffered,
-        errors.PromptRefused,
-        errors.ModerationUnavailable,
-        billing_errors.InsufficientCredits,
-        billing_errors.AccountInDebt,
-        assets_errors.CaptureNotFound,
-        assets_errors.CaptureNotReady,
-        errors.CaptureNotUsable,
-        loras_errors.LoraNotFound,
-        loras_errors.LoraDeleted,
-        loras_errors.LoraNotReady,
-        loras_errors.LoraInTraining,
-        errors.LoraDoesNotFit,
+        *errors.MODERATION,
+        *billing_errors.HOLDING,
+        *errors.CAPTURE,
+        *errors.LORA,
         KeyReused,
     ),
 )

@@ -16,13 +16,10 @@ from snapforge.loras import errors as loras_errors
     permission=Permission.jobs_read,
     raises=(
         errors.PreviewNotFound,
-        errors.PromptRefused,
-        errors.ModerationUnavailable,
+        *errors.MODERATION,
         errors.ModelNotOffered,
         assets_errors.CaptureNotFound,
-        loras_errors.LoraNotFound,
-        loras_errors.LoraDeleted,
-        loras_errors.LoraInTraining,
+        *loras_errors.TRAINING,
     ),
     other_statuses=(202,),
 )

@@ -7,23 +7,12 @@ from snapforge.http import Body, Permission, Principal, Response, accepted, endp
 from snapforge.jobs import errors
 from snapforge.jobs.schemas import Preview, PreviewCreate
 from snapforge.jobs.service.submission import previews
-from snapforge.loras import errors as loras_errors
 
 
 @endpoint(
     "POST /v1/jobs/preview",
     permission=Permission.jobs_create,
-    raises=(
-        errors.ModelNotOffered,
-        errors.PromptRefused,
-        errors.ModerationUnavailable,
-        assets_errors.CaptureNotFound,
-        loras_errors.LoraNotFound,
-        loras_errors.LoraDeleted,
-        loras_errors.LoraNotReady,
-        loras_errors.LoraInTraining,
-        errors.LoraDoesNotFit,
-    ),
+    raises=(errors.ModelNotOffered, *errors.MODERATION, assets_errors.CaptureNotFound, *errors.LORA),
     other_statuses=(202,),
 )
 def handler(principal: Principal, body: Body[PreviewCreate]) -> Annotated[Response, Preview]:

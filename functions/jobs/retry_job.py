@@ -18,12 +18,9 @@ from snapforge.loras import errors as loras_errors
     raises=(
         errors.JobNotFound,
         errors.JobNotRetryable,
-        billing_errors.InsufficientCredits,
-        billing_errors.AccountInDebt,
+        *billing_errors.HOLDING,
         assets_errors.CaptureNotReady,
-        loras_errors.LoraNotFound,
-        loras_errors.LoraDeleted,
-        loras_errors.LoraInTraining,
+        *loras_errors.TRAINING,
         KeyReused,
     ),
 )

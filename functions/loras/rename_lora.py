@@ -11,12 +11,7 @@ from snapforge.loras.schemas import Lora, LoraChange
 @endpoint(
     "PATCH /v1/loras/{lora_id}",
     permission=Permission.loras_write,
-    raises=(
-        errors.LoraNotFound,
-        errors.LoraDeleted,
-        jobs_errors.PromptRefused,
-        jobs_errors.ModerationUnavailable,
-    ),
+    raises=(errors.LoraNotFound, errors.LoraDeleted, *jobs_errors.MODERATION),
 )
 def handler(principal: Principal, lora_id: LoraId, body: Body[LoraChange]) -> Lora:
     """Give a LoRA another name. It is read like the words of an order."""

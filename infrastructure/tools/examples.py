@@ -3,13 +3,15 @@
 from typing import Any
 
 _BY_TYPE: dict[str, Any] = {"string": "text", "number": 1.0, "boolean": True, "null": None}
+_BY_FORMAT = {"email": "ada@example.com", "date-time": "2026-11-21T02:20:00Z"}
 
 
 def example(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
     """A value that fits `schema`; `definitions` are the targets of its `$ref`s by their last part.
 
-    Required members are always there, optional ones where they have an example. A string with a pattern and no example
-    cannot be guessed: the test of all bodies tells which schema lacks one.
+    Required members are always there, optional ones where they have an example or can be only one thing (a union is
+    told by it). A string with a pattern and no example cannot be guessed: the tests of bodies and of samples tell which
+    lacks one.
     """
     if "$ref" in schema:
         return example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
@@ -39,7 +41,7 @@ def _object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
     return {
         name: example(inner, definitions)
         for name, inner in schema.get("properties", {}).items()
-        if name in required or _has_example(inner)
+        if name in required or "const" in inner or _has_example(inner)
     }
 
 
@@ -50,6 +52,4 @@ def _has_example(schema: dict[str, Any]) -> bool:
 def _scalar(schema: dict[str, Any]) -> Any:
     if schema.get("type") == "integer":
         return max(1, schema.get("minimum", 1))
-    if schema.get("format") == "email":
-        return "ada@example.com"
-    return _BY_TYPE.get(schema.get("type", "string"), "text")
+    return _BY_FORMAT.get(schema.get("format", "")) or _BY_TYPE.get(schema.get("type", "string"), "text")

@@ -1,9 +1,10 @@
-"""Load every function of the repository, to look at its endpoint."""
+"""Load every function of the repository, to look at its endpoint or trigger."""
 
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from snapforge.http.endpoint import Endpoint
 
@@ -29,11 +30,11 @@ def load(path: Path) -> ModuleType:
     return module
 
 
+def handlers() -> dict[str, Any]:
+    """`<context>/<name>` to the decorated handler, for every function."""
+    return {f"{path.parent.name}/{path.stem}": load(path).handler for path in files()}
+
+
 def endpoints() -> dict[str, Endpoint]:
-    """`<context>/<name>` to the endpoint, for every function that has a route."""
-    found = {}
-    for path in files():
-        handler = load(path).handler
-        if isinstance(handler, Endpoint):
-            found[f"{path.parent.name}/{path.stem}"] = handler
-    return found
+    """The same of those that have a route."""
+    return {place: made for place, made in handlers().items() if isinstance(made, Endpoint)}

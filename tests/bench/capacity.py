@@ -8,14 +8,9 @@ transactions out.
 
 import math
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.support.aws import _Loader
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support import stacks
 
 
 def of(operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> tuple[float, float]:
@@ -88,12 +83,9 @@ def _indexes(table: str, item: dict[str, Any]) -> int:
 @cache
 def _keys() -> dict[str, list[list[str]]]:
     """The key attributes of each table's indexes, from the template."""
-    template = yaml.load((ROOT / "infrastructure" / "data.yaml").read_text(), _Loader)
     return {
-        made["Properties"]["TableName"].replace("${Stage}", "dev"): [
-            [key["AttributeName"] for key in index["KeySchema"]]
-            for index in made["Properties"].get("GlobalSecondaryIndexes", ())
+        table["TableName"]: [
+            [key["AttributeName"] for key in index["KeySchema"]] for index in table.get("GlobalSecondaryIndexes", ())
         ]
-        for made in template["Resources"].values()
-        if made["Type"] == "AWS::DynamoDB::Table"
+        for table in stacks.of_type("AWS::DynamoDB::Table").values()
     }

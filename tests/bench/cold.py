@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snapforge.kit import ids
 from tests.bench import customer as customers
 from tests.bench.results import Entry, Section, Table, median
 from tests.support import aws
@@ -20,7 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PEER = ROOT / "tests" / "bench" / "peers" / "bare_boto3.py"
 ROUNDS = 3
 NEIGHBOURS = 4
-SAMPLE = "01KA0000000000000000000000"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _least(runs: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]) -> list
 def _event(name: str, someone: customers.Customer, token: str) -> str:
     """The sample, asked by a real customer about a real job."""
     text = (ROOT / "events" / f"{name}.json").read_text()
-    text = text.replace(f"job_{SAMPLE}", someone.job_id).replace(f"org_{SAMPLE}", someone.org_id)
+    text = text.replace(ids.example("job"), someone.job_id).replace(ids.example("org"), someone.org_id)
     event = json.loads(text)
     if "requestContext" in event:
         event["headers"] = event.get("headers", {}) | {"authorization": f"Bearer {token}"}

@@ -8,7 +8,7 @@ from snapforge.billing.service import ledger
 from snapforge.identity import schemas
 from snapforge.identity.service import keys
 from snapforge.kit.permissions import KEY_SCOPES
-from tests.core.identity import people
+from tests.support import people
 from tests.support.http import call
 
 ORDER = {"kind": "image", "prompt": "a kingfisher on river stones, morning light", "aspect": "3:2", "count": 2}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.bench.results import Entry, Section, Table, median
-from tests.support.aws import function_environment
+from tests.support import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {"POWERTOOLS_LOG_LEVEL": "CRITICAL", "POWERTOOLS_METRICS_DISABLED": "true"}
@@ -54,10 +54,10 @@ def _ratios(told: dict[str, list[float]]) -> list[float]:
 
 def _run(file: Path, more: dict[str, str]) -> dict[str, dict[str, list[float]]]:
     """One process. RuntimeError with its words when it fails."""
-    environment = function_environment("http://127.0.0.1:9") | more
+    variables = environment.of_functions("http://127.0.0.1:9") | more
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.warm_child", str(file)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'layers' / 'core'}:{ROOT}"} | environment,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'layers' / 'core'}:{ROOT}"} | variables,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -11,8 +11,8 @@ from infrastructure.local.region import Region
 from tests.e2e import tour
 from tests.e2e.orders import TOLD, Done
 from tests.infrastructure import policies
-from tests.infrastructure.templates import as_list, functions
 from tests.support.checked_api import CheckedApi
+from tests.support.templates import as_list, functions
 
 pytestmark = pytest.mark.timeout(1500)
 POLLING = re.compile(

@@ -13,16 +13,16 @@ from snapforge.http.steps import throttle
 from snapforge.jobs import schemas
 from snapforge.jobs.service.submission import previews
 from snapforge.kit import ids
-from tests.core.assets.test_results import settle, work
-from tests.core.identity import people
-from tests.core.identity.people import Somebody
 from tests.core.jobs.captures import capture
 from tests.core.jobs.engine import Engine, running
-from tests.core.loras.made import made as make_lora
 from tests.functions.test_every_route import KINDS, OWNED, ROUTES, _sample
+from tests.support import people
 from tests.support.aws import Aws
 from tests.support.http import Answer, call
-from tests.support.people import member
+from tests.support.loras import made as make_lora
+from tests.support.members import member
+from tests.support.people import Somebody
+from tests.support.results import settle, work
 
 pytestmark = pytest.mark.part("ADM-7")
 

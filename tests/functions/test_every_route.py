@@ -10,8 +10,8 @@ from infrastructure.tools.functions import endpoints
 from snapforge.kit import ids
 from snapforge.kit.permissions import Permission
 from tests.support.aws import Aws
-from tests.support.http import Answer, LambdaContext, call
-from tests.support.people import member, own_session
+from tests.support.http import Answer, LambdaContext, call, load
+from tests.support.members import member, own_session
 
 ROOT = Path(__file__).parents[2]
 ROUTES = endpoints()
@@ -79,6 +79,14 @@ def test_an_absent_id_is_404(aws: Aws, place: str) -> None:
     """With a problem document. Another org's things get the same (test_another_orgs)."""
     answered = _ask(place, member().token)
     assert (answered.status, answered.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.part("API-2")
+def test_a_code_that_no_route_declares_is_seen(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`call` holds every answer of every test against the route's `raises`."""
+    monkeypatch.setattr(load("jobs/get_job").handler, "raises", ())
+    with pytest.raises(AssertionError, match="get_job answers job_not_found"):
+        _ask("jobs/get_job", member().token)
 
 
 @pytest.mark.parametrize("place", ROUTES)

@@ -14,7 +14,7 @@ from snapforge.identity import domain
 from snapforge.kit import ids
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, event
-from tests.support.people import member
+from tests.support.members import member
 
 ROUTES = endpoints()
 READING = [place for place, made in ROUTES.items() if made.signature.body]

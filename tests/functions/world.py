@@ -5,13 +5,12 @@ import uuid
 from dataclasses import dataclass, field
 
 from snapforge.billing.service import ledger
-from tests.core.assets import customer as camera
-from tests.core.assets import samples
-from tests.core.assets.test_results import settle, work
-from tests.core.identity import people
-from tests.core.loras.made import made
+from tests.support import customer as camera
+from tests.support import people, samples
 from tests.support.aws import Aws
 from tests.support.http import call
+from tests.support.loras import made
+from tests.support.results import settle, work
 
 ORDER = {"kind": "image", "prompt": "a kingfisher", "count": 1}
 BIG = 200 * 1024 * 1024

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tests.infrastructure.stacks import ACCOUNT
-from tests.infrastructure.templates import as_list
+from tests.support.stacks import ACCOUNT
+from tests.support.templates import as_list
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 Context = Mapping[str, str]

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from tests.infrastructure.iam import Context, Request, Statement, decide, read
-from tests.infrastructure.stacks import ACCOUNT, Stack, stack, stacks
-from tests.infrastructure.templates import Function, functions, walk
+from tests.support.stacks import ACCOUNT, Stack, stack, stacks
+from tests.support.templates import Function, functions, walk
 
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 

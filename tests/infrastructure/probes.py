@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from tests.infrastructure import policies
-from tests.infrastructure.stacks import ACCOUNT, REGION, of_type, stacks
-from tests.infrastructure.templates import functions
+from tests.support.stacks import ACCOUNT, REGION, of_type, stacks
+from tests.support.templates import functions
 
 HERE = f"{REGION}:{ACCOUNT}"
 PREFIXES = {

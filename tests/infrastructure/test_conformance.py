@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.infrastructure.templates import (
+from tests.support.templates import (
     REPO,
     Function,
     dashes,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.infrastructure.templates import (
+from tests.support.templates import (
     everything,
 )
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.infrastructure.templates import REPO, template, text
+from tests.support.templates import REPO, template, text
 
 EDGE = template("edge")
 SITE = EDGE.resources["Site"]["Properties"]["DistributionConfig"]

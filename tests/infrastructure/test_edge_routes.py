@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infrastructure.tools import edge
 from infrastructure.tools import templates as derived
-from tests.infrastructure.templates import functions, template, templates
+from tests.support.templates import functions, template, templates
 
 SITE = template("edge").resources["Site"]["Properties"]["DistributionConfig"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.templates import REPO, Resource, template, text, walk
+from tests.support.templates import REPO, Resource, template, text, walk
 
 GPU = template("gpu")
 DEFINITIONS = GPU.of_type("AWS::Batch::JobDefinition")

@@ -1,4 +1,4 @@
-"""docs/guides/new-context.md is true: its changes, made on a copy of the repository, pass what every change must pass."""
+"""docs/guides/new-context.md is true: its changes, made on a copy of the repository, pass what every change must."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from infrastructure.tools import guide
 from infrastructure.tools.guide import Change, Recipe
-from tests.infrastructure.templates import REPO
+from tests.support.templates import REPO
 
 RECIPES = guide.recipes(guide.PAGE.read_text())
 LIMITS = (15, 17, 4, 14, 9, 5)

@@ -108,3 +108,12 @@ def test_a_library_that_is_kept_to_modules_is_used_by_one_of_them(library: str) 
     """A row of the table that matches nothing guards nothing."""
     users = [name for name, path in modules() if any(of(found, (library,)) for found in imports(path.read_text()))]
     assert bool(users) == bool(OUTSIDE[library])
+
+
+def test_what_tests_share_imports_no_tests() -> None:
+    """tests/support stands below the folders of tests: what several of them use is moved there."""
+    files = sorted((ROOT / "tests" / "support").glob("*.py"))
+    assert len(files) > 10
+    seen = {(path.name, found) for path in files for found in imports(path.read_text()) if of(found, ("tests",))}
+    assert {found for _, found in seen} != set()
+    assert [pair for pair in sorted(seen) if not of(pair[1], ("tests.support",))] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.templates import REPO, template
+from tests.support.templates import REPO, template
 
 LAYERS = REPO / "layers"
 THIRD_PARTY = ("base", "media")

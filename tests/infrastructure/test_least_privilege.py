@@ -6,9 +6,9 @@ import pytest
 
 from tests.infrastructure import policies, probes
 from tests.infrastructure.probes import ENDPOINTS
-from tests.infrastructure.stacks import stack
-from tests.infrastructure.templates import Function, everything, functions, templates
 from tests.infrastructure.test_rights import needed
+from tests.support.stacks import stack
+from tests.support.templates import Function, everything, functions, templates
 
 pytestmark = pytest.mark.part("ADM-7")
 

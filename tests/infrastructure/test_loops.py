@@ -7,7 +7,7 @@ from cfnlint.decode import decode
 from cfnlint.template import Template
 
 from infrastructure.tools import loops
-from tests.infrastructure.templates import REPO, template
+from tests.support.templates import REPO, template
 
 WITH_LOOPS = sorted(
     path.stem for path in (REPO / "infrastructure").glob("*.yaml") if "Fn::ForEach::" in path.read_text()

@@ -9,8 +9,8 @@ from snapforge.admin import contexts
 from snapforge.admin import service as health
 from snapforge.kit.ownership import Erase, Rows
 from tests.infrastructure import probes
-from tests.infrastructure.stacks import of_type
-from tests.infrastructure.templates import REPO
+from tests.support.stacks import of_type
+from tests.support.templates import REPO
 
 CONTEXTS = REPO / "layers/core/snapforge"
 WITHOUT = {"admin", "messages", "preflight"}

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.infrastructure.policies import denied
-from tests.infrastructure.stacks import Unresolved, stack
+from tests.support.stacks import Unresolved, stack
 
 pytestmark = pytest.mark.part("ADM-7")
 

@@ -6,8 +6,8 @@ import pytest
 
 from snapforge.admin import contexts
 from tests.infrastructure import policies
-from tests.infrastructure.stacks import of_type, stack
-from tests.infrastructure.templates import (
+from tests.support.stacks import of_type, stack
+from tests.support.templates import (
     REPO,
     Function,
     everything,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infrastructure.templates import REPO
 from tests.support.aws import ACCOUNT, REGION, Aws, outside
+from tests.support.templates import REPO
 
 pytestmark = pytest.mark.part("JOB-4")
 

@@ -7,7 +7,7 @@ import pytest
 from tests.infrastructure.iam import Request, Statement, decide, read
 from tests.infrastructure.policies import ROOT, attached, may, verdict
 from tests.infrastructure.probes import GRAVE, HERE, PREFIXES, actions, places, rights
-from tests.infrastructure.stacks import ACCOUNT, stack
+from tests.support.stacks import ACCOUNT, stack
 
 pytestmark = pytest.mark.part("ADM-7")
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.infrastructure import policies, probes
 from tests.infrastructure.probes import ENDPOINTS
-from tests.infrastructure.templates import functions
+from tests.support.templates import functions
 
 pytestmark = pytest.mark.part("ADM-7")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infrastructure import links
-from tests.infrastructure.templates import REPO, ROOTS, template
+from tests.support.templates import REPO, ROOTS, template
 
 CONFIG: dict[str, Any] = tomllib.loads((REPO / "samconfig.toml").read_text())
 STAGES = ("dev", "staging", "prod")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.infrastructure.templates import (
+from tests.support.templates import (
     REPO,
     Function,
     Template,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infrastructure.stacks import stack
-from tests.infrastructure.templates import REPO, template
+from tests.support.stacks import stack
+from tests.support.templates import REPO, template
 
 SOURCE = REPO / "infrastructure/state_machines/render.asl.yaml"
 MACHINE: dict[str, Any] = yaml.safe_load(SOURCE.read_text())

@@ -14,8 +14,8 @@ from snapforge.triggers.queue import Queue
 from snapforge.triggers.schedule import Schedule
 from snapforge.triggers.step import Step
 from snapforge.triggers.stream import Stream
-from tests.infrastructure.stacks import stack
-from tests.infrastructure.templates import Function, everything, functions, template, text
+from tests.support.stacks import stack
+from tests.support.templates import Function, everything, functions, template, text
 
 OUTBOX_ROWS = '{"eventName": ["INSERT"], "dynamodb": {"NewImage": {"cls": {"S": ["Outbox"]}}}}'
 

@@ -1,6 +1,6 @@
 """A real MiniStack for tests of rows, transactions, queues and buckets: one per session, named as in the templates.
 
-Tests use fresh ids and never reset. The environment is set as the templates set it for functions.
+Tests use fresh ids and never reset. The environment is set as the templates set it for functions (environment.py).
 """
 
 import json
@@ -17,7 +17,6 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "000000000000"
@@ -125,41 +124,9 @@ def ministack(folder: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def function_environment(endpoint: str) -> dict[str, str]:
-    """The environment that the templates' Globals give every function, on this emulator."""
-    return {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "STAGE": "dev",
-        "TABLE_PREFIX": f"{PREFIX}-",
-        "BATCH_PREFIX": f"{PREFIX}-",
-        "SECRET_PREFIX": "snapforge/dev/",
-        "UPLOADS_BUCKET": f"{PREFIX}-uploads-{ACCOUNT}",
-        "ASSETS_BUCKET": f"{PREFIX}-assets-{ACCOUNT}",
-        "EVENT_BUS": PREFIX,
-        "REPORTS_QUEUE_URL": f"{endpoint}/{ACCOUNT}/{PREFIX}-reports",
-        "QUEUE_PREFIX": f"{endpoint}/{ACCOUNT}/{PREFIX}-",
-        "MAX_IMAGE_WORKERS": "8",
-        "TARGET_WAIT_SECONDS": "180",
-        "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{PREFIX}-render",
-        "IMAGE_MODELS": "flux-schnell,flux2-klein,z-image-turbo,snapforge-demo",
-        "IMAGE_ROUTES": "own",
-        "PUBLIC_URL": "http://127.0.0.1:9",
-        "DELIVERY_URL": "http://127.0.0.1:9",
-        "MAIL_FROM": "Snapforge <mail@snapforge.example>",
-        "POWERTOOLS_SERVICE_NAME": "snapforge",
-        "POWERTOOLS_METRICS_NAMESPACE": "Snapforge",
-        "POWERTOOLS_LOG_LEVEL": "WARNING",
-    }
-
-
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The emulator with every table, bucket, queue, bus and secret of the foundation."""
+    """The emulator with every table, bucket, queue, bus and secret of the templates."""
     with running(tmp_path_factory.mktemp("ministack")) as started:
         yield started
 
@@ -167,75 +134,15 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 @contextmanager
 def running(folder: Path) -> Iterator[Aws]:
     """The same without pytest, for benchmarks: it works in `folder`."""
+    # Here, because this file is a plugin of every session, and many start no emulator.
+    from tests.support import environment
+
     with ministack(folder) as endpoint:
         before = dict(os.environ)
-        os.environ.update(function_environment(endpoint))
+        os.environ.update(environment.of_functions(endpoint))
         try:
-            _make_tables()
-            _make_rest()
+            environment.make_all()
             yield Aws(endpoint)
         finally:
             os.environ.clear()
             os.environ.update(before)
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short tags as plain values."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, _, node: _plain(loader, node))
-
-
-def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-
-
-def _make_tables() -> None:
-    dynamodb = boto3.client("dynamodb")
-    template = yaml.load((ROOT / "infrastructure" / "data.yaml").read_text(), _Loader)
-    for resource in template["Resources"].values():
-        if resource["Type"] != "AWS::DynamoDB::Table":
-            continue
-        wanted = resource["Properties"]
-        dynamodb.create_table(
-            TableName=wanted["TableName"].replace("${Stage}", "dev"),
-            **{
-                name: wanted[name]
-                for name in ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-                if name in wanted
-            },
-        )
-
-
-def _make_rest() -> None:
-    # Here, because the workers' environments load this file too and have no cryptography.
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    s3, sqs = outside("s3"), boto3.client("sqs")
-    for bucket in ("uploads", "assets"):
-        s3.create_bucket(
-            Bucket=f"{PREFIX}-{bucket}-{ACCOUNT}", CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-    tickets = ("images-rush", "images-standard", "images-bulk")
-    for queue in ("reports", "batch-states", "mail", "uploaded", "providers", *tickets):
-        sqs.create_queue(QueueName=f"{PREFIX}-{queue}")
-    boto3.client("events").create_event_bus(Name=PREFIX)
-    boto3.client("sesv2").create_email_identity(EmailIdentity="mail@snapforge.example")
-    secrets = boto3.client("secretsmanager")
-    keys = {"current": {"kid": "k1", "key": "a-test-key-of-no-value-whatsoever-32b"}, "previous": None}
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    for name, value in {
-        "session-keys": keys,
-        "quote-key": {"current": "a-test-quote-key-of-no-value-whatsoever", "previous": None},
-        "origin": {"current": "edge-test", "previous": None},
-        "providers": {},
-        "delivery-key": {"key_pair_id": "KTEST", "private_key": private.decode()},
-    }.items():
-        secrets.create_secret(Name=f"snapforge/dev/{name}", SecretString=json.dumps(value))

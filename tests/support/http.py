@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
+from snapforge.http.openapi import problems
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -123,6 +125,11 @@ def call(
         address=address,
     )
     answered = endpoint(made, LambdaContext())
-    return Answer(
+    answer = Answer(
         answered["statusCode"], answered["headers"], answered.get("body", ""), tuple(answered.get("cookies", ()))
     )
+    if answer.headers.get("content-type") == "application/problem+json":
+        # So that every test of a route holds its `raises` against what its service raises.
+        declared = {problem.code for problem in problems(endpoint)}
+        assert answer.json["code"] in declared, f"{function} answers {answer.json['code']}: declare it in `raises`"
+    return answer

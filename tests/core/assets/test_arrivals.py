@@ -19,10 +19,10 @@ from snapforge.assets.store import ContentRow, PhotoRow, UploadRow
 from snapforge.aws import s3, tables
 from snapforge.aws.tables import Transaction, org_pk
 from snapforge.kit import clock, ids
-from tests.core.assets import customer, samples
+from tests.support import customer, samples
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, ends, freeze
-from tests.support.people import of
+from tests.support.members import of
 
 
 @pytest.fixture

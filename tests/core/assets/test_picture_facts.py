@@ -5,8 +5,8 @@ from PIL import Image, ImageFilter
 
 from snapforge.assets.domain import Facts, Photo, PhotoWarning, assess
 from snapforge.assets.pictures import opening, photo, writing
-from tests.core.assets import samples
-from tests.core.assets.samples import decoded, near
+from tests.support import samples
+from tests.support.samples import decoded, near
 
 
 @pytest.mark.part("AST-2")

@@ -13,8 +13,8 @@ from PIL import Image, ImageCms
 
 from snapforge.assets.pictures import photo
 from snapforge.assets.pictures.opening import Refused
-from tests.core.assets import samples
-from tests.core.assets.samples import decoded, near
+from tests.support import samples
+from tests.support.samples import decoded, near
 
 ROOT = Path(__file__).parents[3]
 

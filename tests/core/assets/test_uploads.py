@@ -16,10 +16,10 @@ from snapforge.assets.service import captures, uploads
 from snapforge.assets.store import CaptureRow, UploadRow
 from snapforge.aws.tables import org_pk
 from snapforge.kit import clock, ids
-from tests.core.assets import customer, samples
+from tests.support import customer, samples
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, freeze
-from tests.support.people import of
+from tests.support.members import of
 
 JPEG = samples.jpeg()
 

@@ -11,6 +11,7 @@ from snapforge.aws import tables
 from snapforge.aws.tables import Transaction
 from snapforge.billing import errors, store
 from snapforge.billing.domain import Settled
+from snapforge.billing.events import EXAMPLES
 from snapforge.billing.service import audits, ledger
 from snapforge.kit import clock, ids
 from snapforge.kit.page import InvalidCursor, encode_cursor
@@ -77,6 +78,7 @@ class TestGrant:
             "debt": 0,
             "memo": "Welcome credits",
         }
+        assert EXAMPLES["credits.granted"] | {"journal_id": journals[0].id} == event["data"]
 
     def test_by_an_operator_needs_an_account(self) -> None:
         """A mistyped org id makes none."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.identity import people
+from tests.support import people
 from tests.support.aws import Aws
 
 Race = Callable[..., list[Any]]

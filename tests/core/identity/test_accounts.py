@@ -11,8 +11,8 @@ from snapforge.identity.service import accounts, keys, sessions
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import NotFound, Unauthenticated
 from snapforge.kit.permissions import OrgRole, Permission
-from tests.core.identity import people
 from tests.core.identity.conftest import Race
+from tests.support import people
 from tests.support.aws import Aws
 
 

@@ -14,8 +14,8 @@ from snapforge.identity.service import keys
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import NotFound, RateLimited, Unauthenticated
 from snapforge.kit.permissions import KEY_SCOPES, Permission, Principal
-from tests.core.identity import people
 from tests.core.identity.conftest import PROCESSES, Race
+from tests.support import people
 from tests.support.aws import Aws
 
 pytestmark = pytest.mark.part("ID-8")

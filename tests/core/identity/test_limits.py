@@ -8,8 +8,8 @@ from snapforge.identity import domain
 from snapforge.identity.service import limits
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import RateLimited
-from tests.core.identity import people
 from tests.core.identity.conftest import Race
+from tests.support import people
 from tests.support.aws import Aws
 
 pytestmark = pytest.mark.part("ID-9")

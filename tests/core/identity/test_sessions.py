@@ -15,10 +15,10 @@ from snapforge.identity.service import passwords, sessions
 from snapforge.identity.service.sessions import Opened
 from snapforge.kit import clock, ids
 from snapforge.kit.errors import Unauthenticated
-from tests.core.identity import people
 from tests.core.identity.conftest import Race
-from tests.core.identity.people import OURS, cookie_of
+from tests.support import people
 from tests.support.aws import Aws
+from tests.support.people import OURS, cookie_of
 
 pytestmark = pytest.mark.part("ID-2")
 

@@ -13,9 +13,9 @@ from snapforge.jobs.domain.workflow import Outcome
 from snapforge.jobs.service import queries
 from snapforge.jobs.service.runs import attempts
 from snapforge.loras.service import library
-from tests.core.assets import samples
 from tests.core.jobs.engine import Engine, Made
 from tests.core.jobs.trained import train
+from tests.support import samples
 from tests.support.links import FROZEN, ends, freeze
 
 QUARTER = FROZEN.replace(hour=13, minute=15)

@@ -78,7 +78,7 @@ class TestReading:
         assert library.get_lora(who, lora_id).name == "The blue one"
 
 
-@pytest.mark.part("JOB-9", "ID-10")
+@pytest.mark.part("JOB-9", "ID-10.1")
 class TestDeletion:
     def test_it_is_restorable_for_seven_days(self, engine: Engine, who: Principal) -> None:
         lora_id = train(engine, who)

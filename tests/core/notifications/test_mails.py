@@ -25,9 +25,9 @@ from snapforge.messages import catalogue
 from snapforge.messages.domain import Channel, Message, To
 from snapforge.notifications import domain, render, service, store
 from snapforge.notifications.errors import DeliveryInProgress
-from tests.core.identity import people
 from tests.core.notifications import samples
 from tests.core.notifications.samples import ORG, SAMPLES, news
+from tests.support import people
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, ends, freeze
 

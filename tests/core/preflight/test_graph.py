@@ -79,6 +79,7 @@ class TestAlike:
         assert graph.alike([link(0, 1, move=0.001), link(1, 2, move=0.1), link(0, 2, move=0.001)]) == [1]
 
 
+@pytest.mark.part("JOB-2.1")
 class TestCoverage:
     @pytest.mark.parametrize(("count", "step", "degrees"), [(10, 10.0, 90), (19, 10.0, 180), (28, 10.0, 270)])
     def test_part_of_a_turn(self, count: int, step: float, degrees: int) -> None:

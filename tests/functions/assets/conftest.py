@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.core.identity import people
-from tests.core.identity.people import Somebody
+from tests.support import people
 from tests.support.aws import Aws
+from tests.support.people import Somebody
 
 
 @pytest.fixture(scope="session")

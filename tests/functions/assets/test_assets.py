@@ -9,12 +9,12 @@ from snapforge.assets.store import Outbox
 from snapforge.aws import bus
 from snapforge.kit import clock, ids
 from snapforge.kit.events import Event
-from tests.core.assets import customer as side
-from tests.core.assets import samples
-from tests.core.assets.test_results import settle, unsent, verify, work
-from tests.core.identity.people import Somebody
+from tests.support import customer as side
+from tests.support import samples
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, call, load
+from tests.support.people import Somebody
+from tests.support.results import settle, unsent, verify, work
 
 EVENTS = Path(__file__).parents[3] / "events" / "assets"
 
@@ -105,6 +105,9 @@ class TestNewsToVariants:
         answered = load("assets/make_variants").handler(message, LambdaContext())
         assert len(answered["batchItemFailures"]) == 1
 
-    def test_the_sample_event_is_served(self, aws: Aws) -> None:
+    def test_the_sample_of_the_variants_is_served(self, aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
+        """It is read; its asset is not there, so that it comes again."""
         sample = json.loads((EVENTS / "make_variants.json").read_text())
-        assert load("assets/make_variants").handler(sample, LambdaContext()) == {"batchItemFailures": []}
+        failed = [{"itemIdentifier": sample["Records"][0]["messageId"]}]
+        assert load("assets/make_variants").handler(sample, LambdaContext()) == {"batchItemFailures": failed}
+        assert "AssetNotFound" in caplog.text

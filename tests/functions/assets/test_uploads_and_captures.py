@@ -9,11 +9,11 @@ import pytest
 
 from snapforge.assets import schemas
 from snapforge.kit import ids
-from tests.core.assets import customer as side
-from tests.core.assets import samples
-from tests.core.identity.people import Somebody
+from tests.support import customer as side
+from tests.support import samples
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, call, load
+from tests.support.people import Somebody
 
 EVENTS = Path(__file__).parents[3] / "events" / "assets"
 JPEG = samples.jpeg()

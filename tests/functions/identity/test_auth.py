@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from snapforge.kit import clock
-from tests.core.identity import people
+from tests.support import people
 from tests.support.aws import Aws
 from tests.support.http import Answer, call
 

@@ -8,9 +8,9 @@ import pytest
 from snapforge.billing.service import ledger
 from snapforge.identity.service import sessions
 from snapforge.kit.permissions import Permission, Principal
-from tests.core.identity.people import verified
 from tests.core.jobs.engine import Engine, running
 from tests.support.aws import Aws
+from tests.support.people import verified
 
 
 @dataclass(frozen=True)

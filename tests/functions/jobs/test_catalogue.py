@@ -6,10 +6,10 @@ import pytest
 
 from snapforge.billing.service import ledger
 from snapforge.kit import ids
-from tests.core.identity.people import verified
 from tests.support.aws import Aws
 from tests.support.http import Answer, call
-from tests.support.people import Person
+from tests.support.members import Person
+from tests.support.people import verified
 
 
 @pytest.fixture(scope="module")

@@ -244,7 +244,7 @@ class TestConsumers:
         event = sample("publish_jobs_outbox")
         job_id = ids.new("job")
         image = event["Records"][0]["dynamodb"]["NewImage"]
-        image["event"]["S"] = image["event"]["S"].replace("job_01KA0000000000000000000000", job_id)
+        image["event"]["S"] = image["event"]["S"].replace(ids.example("job"), job_id)
         for _ in range(2):
             assert invoke("publish_jobs_outbox", event) == {"batchItemFailures": []}
         assert engine.token(job_id)

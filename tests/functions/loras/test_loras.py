@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.core.identity import people
-from tests.core.identity.people import Somebody
-from tests.core.loras.made import made
+from tests.support import people
 from tests.support.aws import Aws
 from tests.support.http import LambdaContext, call, load
+from tests.support.loras import made
+from tests.support.people import Somebody
 
 
 @pytest.fixture(scope="module")

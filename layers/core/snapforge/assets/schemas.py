@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from snapforge.assets.domain import CaptureState, Lens, PhotoWarning, UploadState
 from snapforge.kit.ids import CaptureId, JobId
@@ -22,7 +22,7 @@ FileName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_p
 class CaptureCreate(Schema):
     """Begin a capture: up to 300 photos of one object."""
 
-    name: Annotated[str, Field(max_length=120), AfterValidator(_printable)] = ""
+    name: Annotated[str, Field(max_length=120, examples=["Kingfisher"]), AfterValidator(_printable)] = ""
 
 
 class FileAnnounced(Schema):
@@ -37,6 +37,12 @@ class FileAnnounced(Schema):
 
 class UploadsPresign(Schema):
     """Announce 1 to 100 files. With `capture_id` they are photos of that capture."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"files": [{"name": "IMG_0042.jpg", "bytes": 2_481_152, "media_type": "image/jpeg"}]}]
+        }
+    )
 
     capture_id: CaptureId | None = None
     files: list[FileAnnounced] = Field(min_length=1, max_length=100)

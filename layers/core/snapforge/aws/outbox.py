@@ -46,16 +46,18 @@ class OutboxRow(tables.Row):
 
 def put(tx: tables.Transaction, row: type[OutboxRow], event: Event) -> None:
     """Add the event to the transaction that makes it true."""
-    tx.put_new(
-        row(
-            pk=f"outbox#{event.id}",
-            sk="outbox",
-            event=event.model_dump_json(),
-            unsent=f"unsent#{_shard(event.id)}",
-            unsent_at=event.at,
-            ttl=clock.epoch(event.at + KEPT),
-        ),
-        failed=lambda _: RuntimeError(f"event {event.id} exists already"),
+    tx.put_new(row_of(row, event), failed=lambda _: RuntimeError(f"event {event.id} exists already"))
+
+
+def row_of(row: type[OutboxRow], event: Event) -> OutboxRow:
+    """The row in which an event waits."""
+    return row(
+        pk=f"outbox#{event.id}",
+        sk="outbox",
+        event=event.model_dump_json(),
+        unsent=f"unsent#{_shard(event.id)}",
+        unsent_at=event.at,
+        ttl=clock.epoch(event.at + KEPT),
     )
 
 

@@ -77,3 +77,7 @@ class KeyReused(Exception):
 
 class HoldExists(Exception):
     """A hold with this id exists under another key: a bug in the caller."""
+
+
+HOLDING = (InsufficientCredits, AccountInDebt)
+"""Of reserving credits for work."""

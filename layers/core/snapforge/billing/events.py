@@ -1,10 +1,22 @@
 """News of billing."""
 
 from snapforge.billing.domain import Account, Grant, Journal
+from snapforge.kit import ids
 from snapforge.kit.events import Event
 
 GRANTED = "credits.granted"
 EXPIRED = "credits.expired"
+
+_EXAMPLE = {
+    "journal_id": ids.example("journal"),
+    "kind": "signup",
+    "credits": 100,
+    "available": 100,
+    "debt": 0,
+    "memo": "Welcome credits",
+}
+EXAMPLES = {GRANTED: _EXAMPLE, EXPIRED: _EXAMPLE | {"available": 0}}
+"""An event's data by its type: the sample events are made of it."""
 
 
 def granted(account: Account, journal: Journal, grant: Grant) -> Event:

@@ -61,9 +61,9 @@ class GrantCommand(Schema):
     """An operator's grant. `key` names it: sent twice, it is done once."""
 
     org_id: OrgId
-    credits: StrictInt = Field(ge=1, le=10_000_000)
-    reason: str = Field(min_length=3, max_length=200)
-    key: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
+    credits: StrictInt = Field(ge=1, le=10_000_000, examples=[500])
+    reason: str = Field(min_length=3, max_length=200, examples=["Sorry for the outage"])
+    key: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$", examples=["ticket-4711"])
     expires_at: Timestamp | None = None
 
 

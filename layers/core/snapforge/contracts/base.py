@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict
 CONTRACT = 1
 """The contract that is written. Readers accept CONTRACT and CONTRACT - 1."""
 
+EXAMPLE_JOB = "job_01JD4Z9K3M7Q8R5T2V6W0X1Y2Z"
+"""`kit.ids.example("job")`, which workers cannot import: they have no ULIDs."""
+
 Kind = Literal["image", "scene", "lora"]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 
-from snapforge.contracts.base import CONTRACT, Contract
+from snapforge.contracts.base import CONTRACT, EXAMPLE_JOB, Contract
 
 
 class FailureCategory(StrEnum):
@@ -27,23 +27,23 @@ class FailureCategory(StrEnum):
 
 
 class _Report(Contract):
-    contract: int = CONTRACT
-    job_id: str
+    contract: int = Field(default=CONTRACT, examples=[CONTRACT])
+    job_id: str = Field(examples=[EXAMPLE_JOB])
     run: int
     attempt: int
-    batch_job_id: str
-    at: AwareDatetime
+    batch_job_id: str = Field(examples=["876da822-4198-45f2-a252-6cea32512ea8"])
+    at: AwareDatetime = Field(examples=["2026-11-21T02:20:00Z"])
 
 
 class Progress(_Report):
     """The worker is alive in `stage`; sent at each stage's start and at most every 2 s within it."""
 
     type: Literal["progress"] = "progress"
-    stage: str
-    percent: float = Field(ge=0, le=100)
+    stage: str = Field(examples=["draw"])
+    percent: float = Field(ge=0, le=100, examples=[40])
     """Of the whole job, never falling within an attempt."""
-    eta_seconds: int | None = None
-    message: str = ""
+    eta_seconds: int | None = Field(default=None, examples=[12])
+    message: str = Field(default="", examples=["2 of 4 pictures"])
 
 
 class Done(_Report):

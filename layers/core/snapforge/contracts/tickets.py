@@ -8,7 +8,9 @@ control plane's word that nobody wants the attempt any more; the owner looks for
 seconds of work.
 """
 
-from snapforge.contracts.base import CONTRACT, Contract
+from pydantic import Field
+
+from snapforge.contracts.base import CONTRACT, EXAMPLE_JOB, Contract
 
 CLAIM = "claim.json"
 BEAT = "beat.json"
@@ -22,15 +24,15 @@ LOST_SECONDS = 90
 class Ticket(Contract):
     """An attempt that waits in an images queue, or in the queue of providers."""
 
-    contract: int = CONTRACT
-    job_id: str
+    contract: int = Field(default=CONTRACT, examples=[CONTRACT])
+    job_id: str = Field(examples=[EXAMPLE_JOB])
     run: int
     attempt: int
-    manifest_uri: str
+    manifest_uri: str = Field(examples=[f"s3://snapforge-dev-assets-000000000000/runs/{EXAMPLE_JOB}/1/1/manifest.json"])
     """s3:// address of the attempt's manifest; its folder is the attempt's prefix."""
-    group: str
+    group: str = Field(examples=["flux-schnell:1024x1024:4:0"])
     """Tickets of equal group may be drawn in one micro-batch: model, size, steps and guidance."""
-    pictures: int
+    pictures: int = Field(examples=[2])
     """How many pictures are ordered."""
-    provider: str | None = None
+    provider: str | None = Field(default=None, examples=["together"])
     """Who draws it instead of our own GPUs; only in the queue `providers`."""

@@ -1,6 +1,19 @@
 """What identity tells the other contexts."""
 
+from snapforge.kit import ids
 from snapforge.kit.events import Event
+
+_USER = {"user_id": ids.example("user"), "email": "ada@example.com", "name": "Ada Lovelace", "locale": "en"}
+_KEY = {"key_id": ids.example("api_key"), "name": "Nightly renders", "by": ids.example("user")}
+EXAMPLES = {
+    "user.signed_up": _USER,
+    "user.verification_requested": _USER | {"token": "sfv_Zm9yIGV4YW1wbGUgb25seSwgbm90IGEgcmVhbCB0b2s"},
+    "user.signup_repeated": _USER,
+    "session.reuse_detected": {"user_id": ids.example("user"), "session_id": ids.example("session")},
+    "api_key.created": _KEY,
+    "api_key.revoked": _KEY,
+}
+"""An event's data by its type: the sample events are made of it."""
 
 
 def verification_requested(*, org_id: str, user_id: str, email: str, name: str, locale: str, token: str) -> Event:

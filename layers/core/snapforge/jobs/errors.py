@@ -1,6 +1,8 @@
 """What customers can meet with jobs, and what steps say to themselves."""
 
+from snapforge.assets import errors as assets_errors
 from snapforge.kit.errors import Conflict, InvalidPayload, NotFound, Unavailable
+from snapforge.loras import errors as loras_errors
 
 
 class JobNotFound(NotFound):
@@ -60,3 +62,11 @@ class LoraDoesNotFit(InvalidPayload):
     code = "lora_does_not_fit"
     title = "This LoRA was trained on another model"
     fix = "Leave `model` out, then the LoRA's own base model draws; blend only LoRAs of one model."
+
+
+MODERATION = (PromptRefused, ModerationUnavailable)
+"""Of reading words: an order's, or a LoRA's name."""
+CAPTURE = (assets_errors.CaptureNotFound, assets_errors.CaptureNotReady, CaptureNotUsable)
+"""Of ordering from a capture."""
+LORA = (*loras_errors.USE, *loras_errors.TRAINING, LoraDoesNotFit)
+"""Of ordering with a LoRA, or one."""

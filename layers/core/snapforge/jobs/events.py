@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from snapforge.jobs.domain.workflow import RunRef
+from snapforge.kit import ids
 from snapforge.kit.events import Event
 
 if TYPE_CHECKING:
@@ -18,6 +19,42 @@ PREFLIGHT_ASKED = "preflight.asked"
 STARTING = frozenset({SUBMITTED, RETRIED})
 STOPPING = frozenset({CANCELED, FAILED})
 ENDED = {"succeeded": SUCCEEDED, "failed": FAILED, "canceled": CANCELED}
+
+_STARTED = {"org_id": ids.example("org"), "job_id": ids.example("job"), "run": 1}
+_ENDED = {
+    "job_id": ids.example("job"),
+    "run": 1,
+    "attempt": 1,
+    "kind": "image",
+    "created_by": ids.example("user"),
+    "charged": 0,
+    "released": 2,
+}
+_PICTURE = f"results/{ids.example('job')}/1/picture-00.png"
+EXAMPLES: dict[str, dict[str, Any]] = {
+    SUBMITTED: _STARTED,
+    RETRIED: _STARTED | {"run": 2},
+    SUCCEEDED: _ENDED
+    | {
+        "charged": 2,
+        "released": 0,
+        "files": [{"name": "picture-00.png", "role": "picture", "key": _PICTURE}],
+        "preview_key": _PICTURE,
+        "notes": [],
+    },
+    FAILED: _ENDED
+    | {
+        "failure": {
+            "category": "bug",
+            "code": "worker_broke",
+            "message": "The render broke on our side. We have been told.",
+            "fix": "",
+        }
+    },
+    CANCELED: _ENDED,
+    PREFLIGHT_ASKED: {"capture_id": ids.example("capture"), "version": 25},
+}
+"""An event's data by its type: the sample events are made of it."""
 
 
 def started(job: "JobRow") -> Event:

@@ -30,10 +30,10 @@ _IMAGE: JsonDict = {
     "aspect": "3:2",
     "count": 2,
 }
-_SCENE: JsonDict = {"kind": "scene", "capture_id": "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y", "preset": "draft"}
+_SCENE: JsonDict = {"kind": "scene", "capture_id": ids.example("capture"), "preset": "draft"}
 _LORA: JsonDict = {
     "kind": "lora",
-    "capture_id": "cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y",
+    "capture_id": ids.example("capture"),
     "rights": True,
     "name": "Grandmother's blue vase",
     "trigger": "grvase",

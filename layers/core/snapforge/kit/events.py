@@ -14,7 +14,7 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: str
-    id: str = Field(default_factory=lambda: ids.new("event"))
-    at: datetime = Field(default_factory=clock.now)
-    org_id: str
+    id: str = Field(default_factory=lambda: ids.new("event"), examples=[ids.example("event")])
+    at: datetime = Field(default_factory=clock.now, examples=["2026-11-21T02:20:00Z"])
+    org_id: str = Field(examples=[ids.example("org")])
     data: dict[str, Any] = {}

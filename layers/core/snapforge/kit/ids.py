@@ -36,17 +36,20 @@ def pattern(thing: str) -> str:
     return rf"^{PREFIXES[thing]}_[0-7][0-9A-HJKMNP-TV-Z]{{25}}$"
 
 
-_EXAMPLE = "01JD4Z9K3M7Q8R5T2V6W0X1Y2Z"
+def example(thing: str) -> str:
+    """An id of `thing` for examples in schemas: everywhere the same, so that what examples name fits together."""
+    return f"{PREFIXES[thing]}_01JD4Z9K3M7Q8R5T2V6W0X1Y2Z"
 
-UserId = Annotated[str, Field(pattern=pattern("user"), examples=[f"usr_{_EXAMPLE}"])]
-OrgId = Annotated[str, Field(pattern=pattern("org"), examples=[f"org_{_EXAMPLE}"])]
-KeyId = Annotated[str, Field(pattern=pattern("api_key"), examples=[f"key_{_EXAMPLE}"])]
-UploadId = Annotated[str, Field(pattern=pattern("upload"), examples=[f"upl_{_EXAMPLE}"])]
-AssetId = Annotated[str, Field(pattern=pattern("asset"), examples=[f"ast_{_EXAMPLE}"])]
-CaptureId = Annotated[str, Field(pattern=pattern("capture"), examples=[f"cap_{_EXAMPLE}"])]
-JobId = Annotated[str, Field(pattern=pattern("job"), examples=[f"job_{_EXAMPLE}"])]
-PreviewId = Annotated[str, Field(pattern=pattern("preview"), examples=[f"prv_{_EXAMPLE}"])]
-LoraId = Annotated[str, Field(pattern=pattern("lora"), examples=[f"lra_{_EXAMPLE}"])]
+
+UserId = Annotated[str, Field(pattern=pattern("user"), examples=[example("user")])]
+OrgId = Annotated[str, Field(pattern=pattern("org"), examples=[example("org")])]
+KeyId = Annotated[str, Field(pattern=pattern("api_key"), examples=[example("api_key")])]
+UploadId = Annotated[str, Field(pattern=pattern("upload"), examples=[example("upload")])]
+AssetId = Annotated[str, Field(pattern=pattern("asset"), examples=[example("asset")])]
+CaptureId = Annotated[str, Field(pattern=pattern("capture"), examples=[example("capture")])]
+JobId = Annotated[str, Field(pattern=pattern("job"), examples=[example("job")])]
+PreviewId = Annotated[str, Field(pattern=pattern("preview"), examples=[example("preview")])]
+LoraId = Annotated[str, Field(pattern=pattern("lora"), examples=[example("lora")])]
 
 
 def secret(prefix: str, bytes_: int = 32) -> str:

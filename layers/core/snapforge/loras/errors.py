@@ -32,3 +32,9 @@ class LoraInTraining(Conflict):
 class LoraNotDeleted(Conflict):
     code = "lora_not_deleted"
     title = "This LoRA was not deleted"
+
+
+USE = (LoraNotFound, LoraDeleted, LoraNotReady)
+"""Of drawing with a LoRA."""
+TRAINING = (LoraNotFound, LoraDeleted, LoraInTraining)
+"""Of training a LoRA's next version."""

@@ -15,9 +15,10 @@ name, e.g. States.Timeout) in place of `outcome`. Every step may be invoked twic
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from snapforge.jobs.domain.failures import Failure
+from snapforge.kit import ids
 
 
 class _Wire(BaseModel):
@@ -28,8 +29,8 @@ class _Wire(BaseModel):
 class RunRef(_Wire):
     """One run of a job: the input of the execution and of CheckJob."""
 
-    org_id: str
-    job_id: str
+    org_id: str = Field(examples=[ids.example("org")])
+    job_id: str = Field(examples=[ids.example("job")])
     run: int
 
 
@@ -37,7 +38,9 @@ class Outcome(_Wire):
     """How an attempt ended. `gone`: it no longer matters (canceled, superseded, settled by the sweeper)."""
 
     outcome: Literal["done", "failed", "gone"]
-    result_uri: str | None = None
+    result_uri: str | None = Field(
+        default=None, examples=[f"s3://snapforge-dev-assets-000000000000/runs/{ids.example('job')}/1/1/result.json"]
+    )
     """With `done`."""
     failure: Failure | None = None
     """With `failed`."""
@@ -61,14 +64,26 @@ class DispatchCall(RunRef):
     """The payload of DispatchJob."""
 
     attempt: int
-    task_token: str
+    task_token: str = Field(examples=["sample-token"])
 
 
 class ClassifyCall(RunRef):
     """The payload of ClassifyFailure: an outcome, or the name of the error that was caught."""
 
     attempt: int
-    outcome: Outcome | None = None
+    outcome: Outcome | None = Field(
+        default=None,
+        examples=[
+            {
+                "outcome": "failed",
+                "failure": {
+                    "category": "transient",
+                    "code": "interrupted",
+                    "message": "The machine was taken away while it worked.",
+                },
+            }
+        ],
+    )
     error: str | None = None
 
 

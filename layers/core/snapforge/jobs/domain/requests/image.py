@@ -23,7 +23,7 @@ Side = Annotated[int, Field(ge=64, le=2048, multiple_of=SIDE_MULTIPLE)]
 class LoraSelection(Schema):
     """A LoRA to draw with, and how strongly: 1 as it was trained, 0 not at all, negative the other way."""
 
-    id: str = Field(pattern=ids.pattern("lora"), examples=["lra_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"])
+    id: str = Field(pattern=ids.pattern("lora"), examples=[ids.example("lora")])
     weight: float = Field(default=1.0, ge=-MAX_WEIGHT, le=MAX_WEIGHT)
     version: int | None = Field(default=None, ge=1, description="Absent: the newest finished one.")
 

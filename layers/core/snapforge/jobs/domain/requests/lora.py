@@ -20,7 +20,7 @@ class LoraRequest(Schema):
     """A LoRA of one thing from 5 to 20 photos of it: a new one, or the next version of one that is there."""
 
     kind: Literal["lora"]
-    capture_id: str = Field(pattern=ids.pattern("capture"), examples=["cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"])
+    capture_id: str = Field(pattern=ids.pattern("capture"), examples=[ids.example("capture")])
     rights: Literal[True]
     """You hold the rights in these photos, and whoever they show has agreed to this."""
     lora_id: str | None = Field(

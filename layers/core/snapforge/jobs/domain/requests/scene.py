@@ -18,7 +18,7 @@ class SceneRequest(Schema):
     """A textured 3D model from the photos of a capture."""
 
     kind: Literal["scene"]
-    capture_id: str = Field(pattern=ids.pattern("capture"), examples=["cap_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"])
+    capture_id: str = Field(pattern=ids.pattern("capture"), examples=[ids.example("capture")])
     preset: Preset = "draft"
     usdz: bool = True
     longest_side_m: float | None = Field(default=None, ge=0.001, le=100, examples=[0.24])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.infrastructure.templates import ROOTS, Resource, Template, template, templates
+from tests.support.templates import ROOTS, Resource, Template, template, templates
 
 ACCOUNT = "000000000000"
 REGION = "eu-central-1"

@@ -12,7 +12,7 @@ from snapforge.assets.service import arrivals, uploads
 from snapforge.aws.events import ObjectCreated
 from snapforge.kit import clock, ids
 from tests.support.aws import Aws
-from tests.support.people import of
+from tests.support.members import of
 
 
 def announce(
