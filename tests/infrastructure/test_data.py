@@ -35,13 +35,13 @@ class TestData:
 
     def test_originals_are_versioned_and_never_expire(self) -> None:
         """What a customer sent stays until they delete it."""
-        uploads = everything("AWS::S3::Bucket")["data.UploadsBucket"]["Properties"]
+        uploads = everything("AWS::S3::Bucket")["buckets.UploadsBucket"]["Properties"]
         assert uploads["VersioningConfiguration"] == {"Status": "Enabled"}
         expiring = [r["Prefix"] for r in uploads["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in r]
         assert expiring == ["incoming/"]
 
     def test_results_never_expire(self) -> None:
         """Nothing that was paid for disappears by itself: of the assets bucket only runs/ does."""
-        assets = everything("AWS::S3::Bucket")["data.AssetsBucket"]["Properties"]
+        assets = everything("AWS::S3::Bucket")["buckets.AssetsBucket"]["Properties"]
         expiring = [r["Prefix"] for r in assets["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in r]
         assert expiring == ["runs/"]

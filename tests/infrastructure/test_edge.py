@@ -80,7 +80,7 @@ class TestDelivery:
     def test_fetches_are_logged(self) -> None:
         """Access is audited, into a bucket that keeps it for more than a year."""
         assert text(SITE["Logging"]["Bucket"]).startswith("snapforge-${Stage}-logs-")
-        rules = template("data").resources["LogsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        rules = template("buckets").resources["LogsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
         assert max(rule.get("ExpirationInDays", 0) for rule in rules) > 365
 
 

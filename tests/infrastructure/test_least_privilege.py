@@ -255,7 +255,7 @@ class TestLedger:
 
     def test_its_table_forgets_nothing(self) -> None:
         """No TTL on the ledger."""
-        ledger = everything("AWS::DynamoDB::Table")["data.LedgerTable"]["Properties"]
+        ledger = everything("AWS::DynamoDB::Table")["tables.LedgerTable"]["Properties"]
         assert "TimeToLiveSpecification" not in ledger
 
 

@@ -94,7 +94,7 @@ class TestLinks:
             assert {n for n, p in inner.parameters.items() if "Default" not in p} <= given
 
     def test_streams_are_found_where_the_foundation_notes_them(self) -> None:
-        """Every stream that the app resolves is an SSM parameter of data.yaml."""
+        """Every stream that the app resolves is an SSM parameter of tables.yaml."""
         noted = {text(p["Properties"]["Name"]) for p in everything("AWS::SSM::Parameter").values()}
         wanted = set(
             re.findall(r"resolve:ssm:(/snapforge/\$\{Stage\}/streams/\w+)", template("template").path.read_text())
