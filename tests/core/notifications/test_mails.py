@@ -23,10 +23,12 @@ from snapforge.kit import clock, ids
 from snapforge.kit.events import Event
 from snapforge.messages import catalogue
 from snapforge.messages.domain import Channel, Message, To
+from snapforge.messages.languages import Language
 from snapforge.notifications import domain, render, service, store
 from snapforge.notifications.errors import DeliveryInProgress
+from snapforge.notifications.render import Form
 from tests.core.notifications import samples
-from tests.core.notifications.samples import ORG, SAMPLES, news
+from tests.core.notifications.samples import CALLED_FOR, ORG, SAMPLES, news
 from tests.support import people
 from tests.support.aws import Aws
 from tests.support.links import FROZEN, ends, freeze
@@ -38,8 +40,8 @@ def message_of(event: Event) -> Message:
     return message
 
 
-def compose(event: Event) -> render.Mail:
-    return samples.compose(message_of(event), event)
+def compose(event: Event, name: str = "Robin") -> render.Mail:
+    return samples.compose(message_of(event), event, name=name)
 
 
 def claim(event: Event, now: datetime) -> store.Delivery | None:
@@ -53,9 +55,34 @@ def claim(event: Event, now: datetime) -> store.Delivery | None:
 class TestTemplates:
     """Subject, text and HTML of each mail."""
 
-    def test_every_template_folder_belongs_to_a_mail_and_back(self) -> None:
-        folders = {path.name for path in render.FOLDER.iterdir() if path.is_dir()} - {"layout"}
-        assert folders == {message.template for message in catalogue.MESSAGES}
+    def test_every_template_belongs_to_a_mail_and_back(self) -> None:
+        assert {path.stem for path in render.FOLDER.glob("*.j2")} == {one.template for one in catalogue.MESSAGES}
+
+    def test_both_forms_have_the_same_parts(self) -> None:
+        """A part that one lacks would fail only in the mail that uses it."""
+        named = [set(re.findall(r"macro (\w+)", (render.FOLDER / f"layout/parts.{form}").read_text())) for form in Form]
+        assert named[0] == named[1]
+        assert len(named[0]) > 5
+
+    def test_text_is_plain_and_html_is_escaped(self) -> None:
+        """Of the same template; a name cannot break a line of the subject, nor become markup."""
+        mail = compose(news("job.failed"), name="Ada <b>& co</b>\r\nBcc: x@example.com")
+        assert "Hello Ada <b>& co</b>" in mail.text
+        assert "Ada &lt;b&gt;&amp; co&lt;/b&gt;" in mail.html
+        assert "<b>" not in mail.html
+        assert "\n" not in mail.subject
+
+    @pytest.mark.parametrize("language", Language)
+    @pytest.mark.parametrize(("message", "event"), CALLED_FOR)
+    def test_a_blank_line_parts_paragraphs_and_both_forms_hold_the_links(
+        self, message: Message, event: Event, language: Language
+    ) -> None:
+        mail = samples.compose(message, event, language)
+        assert "\n\n\n" not in mail.text
+        assert mail.text == mail.text.strip() + "\n"
+        assert not [line for line in mail.text.splitlines() if line != line.strip()]
+        shown = set(re.findall(r'href="([^"]+)"', mail.html))
+        assert {html.unescape(link) for link in shown} <= set(re.findall(r"https://[^\s)]+", mail.text))
 
     def test_the_verification_link_keeps_its_token_whole(self) -> None:
         text = compose(news("user.verification_requested")).text

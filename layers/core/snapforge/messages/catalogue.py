@@ -1,4 +1,4 @@
-"""Every message. A new one is an entry of MESSAGES, the function that fills it, and its folder of templates."""
+"""Every message. A new one is an entry of MESSAGES, the function that fills it, and its template."""
 
 from typing import Any
 from urllib.parse import quote

@@ -42,11 +42,11 @@ class Sender:
 
     function: str
     """Below `functions/`. Its events are `catalogue.events(channel)`."""
-    templates: tuple[str, ...]
-    """The files in a message's folder."""
+    template: str
+    """The file of a message's template below `snapforge/`, with its name for `{}`."""
 
 
-SENDERS = {Channel.mail: Sender("notifications/send_mail", ("subject.txt", "body.txt", "body.html"))}
+SENDERS = {Channel.mail: Sender("notifications/send_mail", "notifications/templates/{}.j2")}
 """Every channel that a message may name."""
 
 
@@ -71,7 +71,7 @@ class Message:
 
     event: str
     template: str
-    """A folder of `notifications/templates`."""
+    """A name; where it lies, says the channel's sender."""
     to: tuple[To, ...]
     channels: tuple[Channel, ...]
     values: Callable[[Event, MessageContext], dict[str, Any]]

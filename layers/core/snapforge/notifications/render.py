@@ -1,11 +1,12 @@
-"""Jinja2 templates to subject, text and HTML, in a language."""
+"""A Jinja2 template to subject, text and HTML, in a language."""
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from snapforge.messages.domain import SENDERS, Channel
 from snapforge.messages.languages import Language, direction, number
 from snapforge.notifications.translations import translations
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 FOLDER = Path(__file__).parent / "templates"
+SUFFIX = ".j2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +26,23 @@ class Mail:
     html: str
 
 
+class Form(StrEnum):
+    """What a template is rendered to; `layout/` has the parts of a mail in each, by this ending."""
+
+    text = "txt"
+    html = "html"
+
+
 @cache
-def environment(language: Language) -> "Environment":
+def environment(language: Language, form: Form) -> "Environment":
     """The templates with a language's words, numbers and direction."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # A template that names a value nobody gave is a bug that must show in a test, not as a hole in a mail.
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
-        autoescape=select_autoescape(["html"]),
+        autoescape=form is Form.html,  # noqa: S701 - text is not HTML
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
@@ -44,7 +53,7 @@ def environment(language: Language) -> "Environment":
     made.install_gettext_callables(  # type: ignore[attr-defined] # the extension adds it
         words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext, npgettext=words.npgettext
     )
-    made.globals |= {"language": language.value, "direction": direction(language)}
+    made.globals |= {"language": language.value, "direction": direction(language), "form": form.value}
     made.filters |= {"number": partial(number, language=language), "isolated": _isolate_in(language)}
     return made
 
@@ -68,9 +77,11 @@ def _isolate_in(language: Language) -> Any:
 
 
 def render(template: str, values: dict[str, Any], language: Language) -> Mail:
-    """A message's templates filled with `values`; a subject is one line."""
-    subject, text, html = (
-        environment(language).get_template(f"{template}/{name}").render(values)
-        for name in SENDERS[Channel.mail].templates
+    """A message's template filled with `values`; a subject is one line, and a blank line parts paragraphs of text."""
+    html, text = (
+        environment(language, form).get_template(template + SUFFIX).make_module(values)
+        for form in (Form.html, Form.text)
     )
-    return Mail(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html)
+    paragraphs = re.sub(r"\s*\n\s*\n\s*", "\n\n", str(text).strip())
+    subject = str(cast(Any, text).subject)  # what the template sets
+    return Mail(subject=" ".join(subject.split()), text=paragraphs + "\n", html=str(html))
