@@ -27,7 +27,7 @@ clean: ## Remove everything that was made
 	rm -rf .venv .venvs .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 ##@ Checks and tests, in parts
-.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full parts generate messages format
+.PHONY: check check-python check-templates check-workers test-core test-local test-workers test-e2e test-full test-changed parts generate messages format
 check: check-python check-workers check-templates ## Static checks: format, lint, types, imports, templates, drift of what is generated
 
 check-python:
@@ -64,6 +64,9 @@ test-full: test ## The full matrices: kills, fuzzing, mutants, real photos
 	$(PYTEST) tests/core tests/functions tests/local tests/e2e -m full
 	$(IMAGE) -m pytest tests/gpu_batch/frame tests/gpu_batch/image tests/gpu_batch/lora -m full
 	$(SCENE) -m pytest tests/gpu_batch/scene -m full
+
+test-changed: ## The tests that a change touches, and why: since the last commit, or BASE=rev. ARGS=--list only tells
+	@$(PY) -m infrastructure.tools.changed $(BASE) $(ARGS)
 
 parts: ## Each part of the product with its tests, and the parts without
 	@$(PY) -m infrastructure.tools.parts

@@ -1,1 +1,1 @@
-"""Tools of the repository: set-up, the OpenAPI document, the list of parts."""
+"""Tools of the repository: set-up, what is derived (OpenAPI document, samples), the parts, the tests of a change."""
