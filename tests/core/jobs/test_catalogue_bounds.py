@@ -257,3 +257,9 @@ class TestServed:
                 by_area = {1_000_000: offer.micro_usd, 500_000: offer.micro_usd // 2, 1: 1}
                 for pixels, cost in by_area.items():
                     assert offer.cost_micro_usd(pixels, 1) == (cost if offer.by_megapixel else offer.micro_usd)
+
+    def test_a_begun_millionth_of_a_dollar_is_paid_in_full(self) -> None:
+        """657,408 pixels at 2,700 a million are 1,775.0016."""
+        together = served("together", model="flux-schnell", width=384, height=1712, steps=4)
+        assert together is not None
+        assert together.cost_micro_usd(384, 1712) == 1776

@@ -62,6 +62,10 @@ class TestConnections:
         assert (finding.severity, finding.code) == (severity, code)
         assert f"About {placed} of 24 photos" in finding.message
 
+    def test_just_enough_is_enough(self) -> None:
+        core = tuple(range(12))
+        assert codes(found(groups=(core,), registered=core)) == ["unconnected"] * 12
+
     def test_exactly_seventy_percent_may_work(self) -> None:
         """Of 20 photos the worker wants 10."""
         placed = [found(20, groups=(tuple(range(count)),), registered=tuple(range(count)))[0].code for count in (6, 7)]

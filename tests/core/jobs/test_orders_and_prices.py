@@ -111,6 +111,10 @@ class TestPrices:
     def test_a_scene_costs_by_its_photos(self, photos: int, preset: Preset, credits: int) -> None:
         assert pricing.price(scene(photos, preset)).credits == credits
 
+    def test_a_scene_and_a_lora_are_delivered_whole(self) -> None:
+        assert pricing.price(scene()).charge(1) == pricing.price(scene()).credits
+        assert pricing.price(trained(300)).charge(1) == pricing.price(trained(300)).credits
+
     def test_only_what_is_delivered_is_charged(self) -> None:
         price = pricing.Price(credits=8, parts=4)
         assert [price.charge(parts) for parts in (-1, 0, 1, 3, 4, 9)] == [0, 0, 2, 6, 8, 8]

@@ -1,5 +1,6 @@
 """When a warm worker asks for more, and when it leaves: its loop on a clock of ours, without a queue or an engine."""
 
+import errno
 import os
 import runpy
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from worker.usage import Meter
 from worker.warm.in_flight_job import InFlightJob
 from worker.warm.queues import Message
 from worker.warm.settings import Settings
-from worker.warm.worker import WarmWorker
+from worker.warm.worker import WarmWorker, main
 from worker.workspace import SavedState
 
 BEGIN = 1000.0
@@ -300,6 +301,16 @@ class TestDrawing:
         assert loop.worker._draw_next()
         assert self.drawn == []
 
+    def test_who_has_to_stop_claims_nothing_any_more(self, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What came to light since the loop's own look must not cost another job an attempt."""
+        claims: list[InFlightJob] = []
+        monkeypatch.setattr(loop.worker._receiver, "claim", claims.append)
+        loop.hold(1)
+        loop.worker._stop.request(Interrupted())
+        with pytest.raises(Interrupted):
+            loop.worker._draw_next()
+        assert claims == []
+
     def test_what_an_earlier_entry_drew_is_only_ended(self, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
         finished: list[InFlightJob] = []
         whole, half = loop.hold(1), loop.hold(3)
@@ -356,6 +367,34 @@ class TestEndingAll:
 
 
 @pytest.mark.part("JOB-4")
+class TestBeginning:
+    """A worker that cannot begin says so by its exit code, in lines that name its Batch job."""
+
+    @pytest.fixture
+    def named(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        """What every log line holds."""
+        always: dict[str, str] = {}
+        monkeypatch.setattr("worker.warm.worker.log_json", lambda **fields: always.update(fields))
+        monkeypatch.setenv("AWS_BATCH_JOB_ID", "warm-7")
+        return always
+
+    def test_a_wrong_setting_is_a_bug(self, named: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("IMAGE_QUEUE_URLS", "")
+        assert main() == 70
+        assert named == {"batch_job_id": "warm-7"}
+
+    def test_a_disk_that_holds_nothing_is_worth_another_try(
+        self, named: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(batch_job_id: str) -> Any:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setenv("IMAGE_QUEUE_URLS", "rush")
+        monkeypatch.setattr("worker.warm.worker.scratch", full)
+        assert main() == 75
+
+
+@pytest.mark.part("JOB-4")
 @pytest.mark.parametrize(("set_before", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
 def test_threads_of_torch_sleep_while_they_wait(
     monkeypatch: pytest.MonkeyPatch, set_before: str | None, found: str
@@ -363,14 +402,14 @@ def test_threads_of_torch_sleep_while_they_wait(
     """Unless the operator wants it otherwise; before torch is loaded."""
     seen: list[str | None] = []
 
-    def main() -> int:
+    def noting() -> int:
         seen.append(os.environ.get("OMP_WAIT_POLICY"))
         return 3
 
     monkeypatch.setenv("OMP_WAIT_POLICY", set_before or "x")
     if set_before is None:
         monkeypatch.delenv("OMP_WAIT_POLICY")
-    monkeypatch.setattr("worker.warm.worker.main", main)
+    monkeypatch.setattr("worker.warm.worker.main", noting)
     with pytest.raises(SystemExit) as left:
         runpy.run_module("worker.warm", run_name="__main__")
     assert (seen, left.value.code) == ([found], 3)

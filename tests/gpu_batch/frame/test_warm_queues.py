@@ -21,6 +21,7 @@ from worker.errors import BugError, TransientError, WorkerError
 from worker.kinds import Kind
 from worker.signals import Stop
 from worker.storage import Missing, Storage, StoredObject
+from worker.warm import ticket_receiver
 from worker.warm.in_flight_job import InFlightJob, InFlightJobs
 from worker.warm.queues import Message, Queues
 from worker.warm.settings import Settings
@@ -302,8 +303,20 @@ def scenario(tmp_path: Path) -> Scenario:
     return Scenario(tmp_path)
 
 
+def reporting() -> list[str]:
+    """Threads of reporters that are still there."""
+    return [thread.name for thread in threading.enumerate() if thread.name == "reports"]
+
+
 @pytest.mark.part("JOB-4")
 class TestAnothersAttempt:
+    @pytest.fixture(autouse=True)
+    def _no_thread_is_left(self) -> Iterator[None]:
+        """A worker meets thousands of such messages in its life."""
+        before = len(reporting())
+        yield
+        assert len(reporting()) <= before
+
     def test_it_is_looked_at_again_when_the_owner_would_count_as_lost(self, scenario: Scenario) -> None:
         """Thirty seconds of silence leave sixty: a second more, and not sooner."""
         scenario.claimed_by("warm-0", 300)
@@ -377,6 +390,36 @@ class TestOwnAttempt:
         assert not scenario.receiver.claim(scenario.job)
         assert scenario.failed == ["canceled"]
         assert scenario.job.canceled.is_set()
+
+    def test_of_an_entry_before_this_one_its_pictures_are_kept_and_the_interruption_counted(
+        self, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """At once, in case this one dies before its first checkpoint. A first entry has nothing to count."""
+        entries: list[bool] = []
+        attempt = ticket_receiver.Attempt
+
+        def noting(*of: Any, **how: Any) -> Any:
+            entries.append(how["resumed"])
+            return attempt(*of, **how)
+
+        monkeypatch.setattr(ticket_receiver, "Attempt", noting)
+        monkeypatch.setattr(attempt, "save", lambda self: entries.append(True))
+        scenario.claimed_by("warm-1", 300)
+        assert scenario.receiver.claim(scenario.job)
+        assert entries == [True, True]
+
+    def test_a_first_entry_has_nothing_to_count(self, scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+        saved: list[int] = []
+        monkeypatch.setattr(ticket_receiver.Attempt, "save", lambda self: saved.append(1))
+        assert scenario.receiver.claim(scenario.job)
+        assert saved == []
+
+    def test_one_of_whose_pictures_some_are_here_draws_the_others(
+        self, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ticket_receiver.draw, "missing", lambda context: [])
+        assert scenario.receiver.claim(scenario.job)
+        assert (scenario.job.missing, scenario.job.to_draw, scenario.job.all_drawn) == ([], 0, True)
 
     def test_one_that_cannot_be_set_up_fails_as_its_claimant(self, scenario: Scenario) -> None:
         """Its claim stands: put back, it would wait for beats that do not come."""
