@@ -72,7 +72,7 @@ def tree(tmp_path: Path) -> Path:
         ("gpu_batch/worker/mesh.py", {"tests/gpu_batch/scene/test_run.py"}),
         ("tests/support/emulator.py", {"tests/core/toys/test_cloud.py"}),
         ("tests/core/own/test_own.py", {"tests/core/own/test_own.py"}),
-        ("infrastructure/data.yaml", {*OF_SOURCES, "tests/infrastructure/test_parts.py"}),
+        ("infrastructure/tables.yaml", {*OF_SOURCES, "tests/infrastructure/test_parts.py"}),
         ("docs/parts.md", {"tests/infrastructure/test_parts.py"}),
         ("README.md", set()),
     ],

@@ -1,5 +1,6 @@
 """Which tests reach which line: a package's tests are run once without a mutant, and what they did is kept."""
 
+import ast
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -32,10 +33,12 @@ class Reach:
 
     def tests(self, mutant: Mutant) -> list[str]:
         """The tests to run on a mutant, the quickest first. A line that no test was seen to run on its own account may
-        have run at import, in a child, or for a fixture of many tests: then all of the package's."""
+        have run at import, in a child, or for a fixture of many tests: then all of the package's, and first those that
+        run other lines of the module."""
         by_line = self.lines.get(mutant.module, {})
         reaching = {test for line in range(mutant.first, mutant.last + 1) for test in by_line.get(str(line), ())}
-        return sorted(reaching or self.seconds, key=lambda test: (self.seconds[test], test))
+        near = {test for tests in by_line.values() for test in tests}
+        return sorted(reaching or self.seconds, key=lambda test: (test not in near, self.seconds[test], test))
 
 
 def digest(package: Package, tree: Path) -> str:
@@ -87,9 +90,25 @@ def _lines(workspace: Workspace, sources: Iterable[str], tests: set[str]) -> dic
     found: dict[str, dict[str, list[str]]] = {}
     for module in sources:
         contexts = data.contexts_by_lineno(str(workspace.tree / module))
-        found[module] = {str(line): _tests(told) & tests for line, told in contexts.items()}  # type: ignore[misc]
+        once = _run_once((workspace.tree / module).read_text())
+        found[module] = {
+            str(line): _tests(told) & tests  # type: ignore[misc]
+            for line, told in contexts.items()
+            if line not in once
+        }
         found[module] = {line: sorted(those) for line, those in found[module].items() if those}
     return found
+
+
+def _run_once(source: str) -> set[int]:
+    """Lines of functions whose answer is kept (`@cache`): one test runs them, all later ones live with the answer."""
+    kept = (
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any("cache" in ast.unparse(decorator) for decorator in node.decorator_list)
+    )
+    return {line for node in kept for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
 def _tests(contexts: Iterable[str]) -> set[str]:

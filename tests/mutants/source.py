@@ -84,9 +84,15 @@ def _places(package: str, family: str, module: str, name: str, nodes: list[Any],
     for node in nodes:
         for (first, _), (last, _) in by.mutation_positions(node):
             line = lines[first - 1].strip()
-            yield Mutant(package, family, module, name, occurrence, seen[line], first, last, line)
+            if not _is_marker(node):
+                yield Mutant(package, family, module, name, occurrence, seen[line], first, last, line)
             occurrence += 1
             seen[line] += 1
+
+
+def _is_marker(node: Any) -> bool:
+    """The `*` or `/` among parameters, which cosmic-ray takes for arithmetic."""
+    return node.type == "operator" and node.parent is not None and node.parent.type in ("parameters", "lambdef")
 
 
 def change(mutant: Mutant, root: Path) -> Change | None:

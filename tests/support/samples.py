@@ -43,7 +43,7 @@ def exif(
     *,
     orientation: int = 1,
     focal_35: int | None = 26,
-    plane: tuple[float, int] | None = None,
+    plane: tuple[float, int | None] | None = None,
     sensor_width: int | None = None,
     zoom: float | None = None,
     taken: str = "2026:05:01 12:00:00",
@@ -61,7 +61,9 @@ def exif(
     if zoom is not None:
         sub[0xA404] = zoom
     if plane is not None:
-        sub[0xA20E], sub[0xA210] = plane
+        sub[0xA20E] = plane[0]
+        if plane[1] is not None:
+            sub[0xA210] = plane[1]
     place = tags.get_ifd(0x8825)
     place[0x0001], place[0x0002], place[0x001D] = "N", (51.0, 28.0, 40.0), GPS_MARK.decode()
     return tags.tobytes()

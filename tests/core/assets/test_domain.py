@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from snapforge.assets import domain
+from snapforge.assets import domain, refusals
 from snapforge.assets.domain import Announced, Capture, CaptureState, Facts, Photo, PhotoWarning
 from snapforge.kit import ids
 
@@ -62,13 +62,23 @@ class TestRefuseAnnounced:
         assert refusal.code == "checksum_unsupported"
         assert domain.refuse_announced(Announced("a", large, "application/zip"), in_capture=False) is None
 
+    @pytest.mark.parametrize(("size", "taken"), [(5_000_000_000, True), (5_000_000_001, False)])
+    def test_an_archive_has_five_gigabytes_at_most(self, size: int, taken: bool) -> None:
+        refusal = domain.refuse_announced(Announced("a", size, "application/zip"), in_capture=False)
+        assert (refusal is None) == taken
+        assert refusal is None or "5.00 GB; at most 5 GB" in refusal.reason
+
+    def test_whoever_sends_too_large_a_photo_is_told_both_sizes(self) -> None:
+        refusal = domain.refuse_announced(Announced("a", 62_350_000, "image/jpeg"), in_capture=True)
+        assert refusal is not None
+        assert "62.4 MB; at most 50 MB" in refusal.reason
+        assert "50 megapixels" in refusals.too_many_pixels().reason
+
     def test_a_post_lives_a_quarter_of_an_hour_and_parts_longer(self) -> None:
         assert Announced("a", 10, "image/jpeg").life == timedelta(minutes=15)
         assert Announced("a", 10**9, "application/zip").life == timedelta(hours=12)
 
-    @pytest.mark.parametrize(
-        ("size", "count"), [(1, 1), (domain.PART_BYTES, 1), (domain.PART_BYTES + 1, 2), (5 * 10**9, 75)]
-    )
+    @pytest.mark.parametrize(("size", "count"), [(1, 1), (67_108_864, 1), (67_108_865, 2), (5 * 10**9, 75)])
     def test_parts_cover_the_file(self, size: int, count: int) -> None:
         assert domain.part_count(size) == count
 
@@ -78,11 +88,11 @@ class TestRefuseArrived:
     """What lies in S3 and is not looked at."""
 
     def test_in_time_and_of_the_announced_size_it_is_looked_at(self) -> None:
-        late = NOW + domain.ARRIVAL_GRACE
+        late = NOW + timedelta(hours=1)
         assert domain.refuse_arrived(announced=5, arrived=5, at=late, expires_at=NOW) is None
 
     def test_after_its_expiry_it_is_not(self) -> None:
-        late = NOW + domain.ARRIVAL_GRACE + timedelta(seconds=1)
+        late = NOW + timedelta(hours=1, seconds=1)
         refusal = domain.refuse_arrived(announced=5, arrived=5, at=late, expires_at=NOW)
         assert refusal is not None
         assert refusal.code == "upload_expired"
@@ -137,6 +147,37 @@ class TestCapture:
     def test_exposure_and_size_are_told(self, changes: dict[str, object], warning: PhotoWarning) -> None:
         assert domain.assess([photo(1, **changes)])[0].warnings == (warning,)
 
+    @pytest.mark.parametrize(
+        ("good", "bad", "warning"),
+        [
+            ({"sharpness": 12.0}, {"sharpness": 11.99}, PhotoWarning.blurred),
+            ({"mean": 30.0}, {"mean": 29.9}, PhotoWarning.dark),
+            ({"clipped_bright": 0.45}, {"clipped_bright": 0.4501}, PhotoWarning.overexposed),
+            ({"width": 800, "height": 64}, {"width": 799, "height": 799}, PhotoWarning.small),
+            ({"width": 64, "height": 800}, {"width": 64, "height": 799}, PhotoWarning.small),
+        ],
+    )
+    def test_at_the_threshold_a_photo_is_good(
+        self, good: dict[str, object], bad: dict[str, object], warning: PhotoWarning
+    ) -> None:
+        assert [domain.assess([photo(1, **changes)])[0].warnings for changes in (good, bad)] == [(), (warning,)]
+
+    @pytest.mark.parametrize(("sharpness", "blurred"), [(160.0, False), (159.9, True)])
+    def test_a_fifth_of_what_is_usual_in_the_capture_is_sharp_enough(self, sharpness: float, blurred: bool) -> None:
+        """Usual is the median: others that are softer still change nothing."""
+        others = [photo(place, sharpness=800.0) for place in range(5)] + [photo(6, sharpness=13.0)]
+        found = domain.assess([*others, photo(7, sharpness=sharpness)])[-1].warnings
+        assert found == ((PhotoWarning.blurred,) if blurred else ())
+
+    @pytest.mark.parametrize(("bits", "double"), [(0, True), (4, True), (5, False)])
+    def test_up_to_four_bits_apart_photos_look_the_same(self, bits: int, double: bool) -> None:
+        """Of 256, wherever they lie."""
+        look = 0x5 << 120
+        other = look ^ sum(1 << 60 * place for place in range(4))
+        other = look if bits == 0 else other ^ (1 << 250 if bits == 5 else 0)
+        photos = domain.assess([photo(1, phash=f"{look:064x}"), photo(2, phash=f"{other:064x}")])
+        assert (photos[1].duplicate_of is not None) == double
+
     def test_near_duplicates_name_the_earliest_in_whatever_order_they_come(self) -> None:
         first, again, third = photo(1, phash="0" * 64), photo(2, phash="f" + "0" * 63), photo(3, phash="0" * 63 + "1")
         other = photo(4)
@@ -161,6 +202,11 @@ class TestAssetIds:
         assert once not in others
         assert re.fullmatch(ids.pattern("asset"), once)
         assert once.startswith(domain.asset_prefix(job))
+
+    def test_a_result_that_an_earlier_release_registered_keeps_its_id(self) -> None:
+        """Or a second registration would deliver it twice. Of its job ten letters, of its own sixteen."""
+        job = "job_01JD8Z4Q0V4S2M7N5K3T9W6X1Y"
+        assert domain.asset_id(job, "s3://a/runs/1/1/", "picture-00.png") == "ast_01JD8Z4Q0VC3T3YRJ9STY459AE"
 
     def test_a_key_names_the_content_and_its_type(self) -> None:
         assert domain.content_key("ab" + "0" * 62, "image/avif") == f"assets/ab/ab{'0' * 62}.avif"

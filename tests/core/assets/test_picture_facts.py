@@ -1,10 +1,12 @@
 """What is measured of pictures and written anew: lens, looks, variants; and that no metadata comes along."""
 
+import io
+
 import pytest
 from PIL import Image, ImageFilter
 
 from snapforge.assets.domain import Facts, Photo, PhotoWarning, assess
-from snapforge.assets.pictures import opening, photo, writing
+from snapforge.assets.pictures import lens, opening, photo, writing
 from tests.support import samples
 from tests.support.samples import decoded, near
 
@@ -28,6 +30,20 @@ class TestLens:
         assert self.facts(plane=(5080.0, 2)).focal_px == pytest.approx(1140, rel=1e-3)
         assert self.facts(plane=(2000.0, 3)).focal_px == pytest.approx(1140, rel=1e-3)
 
+    @pytest.mark.parametrize("plane", [(5080.0, 2), (2000.0, 3), (200.0, 4), (0.2, 5), (5080.0, None)])
+    def test_the_pitch_is_told_in_inches_and_metric_units(self, plane: tuple[float, int | None]) -> None:
+        """Inches where no unit stands."""
+        assert self.facts(plane=plane).focal_px == pytest.approx(1140, rel=1e-3)
+
+    def test_of_an_unknown_unit_the_equivalent_is_taken(self) -> None:
+        for unit in (0, 1, 6):
+            assert self.facts(plane=(5080.0, unit)).focal_px == pytest.approx(26 / 43.2666 * 1500, rel=1e-4)
+
+    @pytest.mark.parametrize(("focal_35", "known"), [(3, False), (4, True), (30, True), (1038, True), (1039, False)])
+    def test_between_a_fisheye_and_a_telescope_a_lens_is_believed(self, focal_35: int, known: bool) -> None:
+        """A tenth to thirty times the longest side: of 4:3, 3.5 to 1038 mm equivalent."""
+        assert (self.facts(focal_35=focal_35).focal_px is not None) == known
+
     def test_a_resized_file_is_not_as_wide_as_the_sensor(self) -> None:
         """The tags speak of 2400 pixels, the file has 1200."""
         assert self.facts(plane=(5080.0, 2), sensor_width=2400).focal_px == pytest.approx(570, rel=1e-3)
@@ -39,11 +55,31 @@ class TestLens:
     def test_nonsense_is_unknown_and_no_reason_to_refuse(self) -> None:
         assert self.facts(focal_35=None).focal_px is None
         assert self.facts(focal_35=0).focal_px is None
+        assert self.facts(focal_35=0).lens.focal_35mm is None
         assert self.facts(focal_35=None, plane=(9e9, 2)).focal_px is None
         assert self.facts(offset="noon").lens.taken_at == "2026-05-01T12:00:00"
         assert self.facts(taken="yesterday").lens.taken_at is None
         broken = samples.encoded(samples.scene(), exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xfe" * 40)
         assert photo.prepare(broken).facts.focal_px is None
+
+
+@pytest.mark.part("AST-2")
+class TestTags:
+    """What stands in EXIF, whatever it is."""
+
+    def opened(self, **tags: object) -> Image.Image:
+        made = Image.Exif()
+        for number, value in tags.items():
+            made[int(number.removeprefix("_"), 16)] = value
+        return Image.open(io.BytesIO(samples.encoded(samples.scene(64, 64), exif=made.tobytes())))
+
+    def test_a_maker_is_told_in_a_hundred_printable_letters(self) -> None:
+        found, _ = lens.read_lens(self.opened(_010F="  Snap\x07 " + "x" * 200, _0110=" "), (64, 64))
+        assert (found.make, found.model) == ("Snap " + "x" * 95, None)
+
+    @pytest.mark.parametrize(("value", "told"), [(1, 1), (8, 8), (0, 1), (9, 1)])
+    def test_an_orientation_that_is_none_is_upright(self, value: int, told: int) -> None:
+        assert lens.orientation(self.opened(_0112=value)) == told
 
 
 @pytest.mark.part("AST-3")
@@ -70,6 +106,17 @@ class TestMetadata:
         assert "51" not in prepared.facts.lens.model_dump_json()
 
 
+def quality(picture: Image.Image) -> int:
+    """The quality at which Pillow writes a JPEG with these tables."""
+    tables = picture.quantization  # type: ignore[attr-defined]
+    same = [
+        number
+        for number in range(60, 100)
+        if decoded(samples.encoded(Image.new("RGB", (16, 16)), quality=number)).quantization == tables  # type: ignore[attr-defined]
+    ]
+    return same[0]
+
+
 @pytest.mark.part("AST-3")
 class TestVariants:
     """JPEG, WebP, AVIF at most 2048 px, and a thumbnail."""
@@ -86,6 +133,20 @@ class TestVariants:
         for one in made.values():
             assert decoded(one.body).size == (one.width, one.height)
             near(decoded(one.body).convert("RGB"), (100, 100), (30, 160, 220), 4)
+
+    def test_a_jpeg_is_written_at_the_quality_that_its_use_wants(self) -> None:
+        """92 without loss of colour detail for a texture, 88 for delivery, 82 for a thumbnail."""
+        image = samples.scene(640, 480)
+        made = writing.variants(image)
+        written = (writing.working_copy(image), made["jpeg"], made["thumbnail"])
+        assert [quality(decoded(one.body)) for one in written] == [92, 88, 82]
+        # Of each component: id, sampling across and down, table.
+        assert [decoded(one.body).layer[0][1:3] for one in written] == [(1, 1), (2, 2), (2, 2)]  # type: ignore[attr-defined]
+        assert [bool(decoded(one.body).info.get("progressive")) for one in written] == [False, True, False]
+
+    def test_transparent_is_white_to_the_last_level(self) -> None:
+        made = writing.variants(Image.new("RGBA", (64, 64), (0, 0, 0, 0)))
+        assert decoded(made["jpeg"].body).getextrema() == ((255, 255),) * 3
 
     def test_small_pictures_are_not_enlarged_and_alpha_falls_on_white_only_in_jpeg(self) -> None:
         made = writing.variants(Image.new("RGBA", (200, 100), (255, 0, 0, 0)))

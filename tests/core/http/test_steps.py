@@ -233,6 +233,12 @@ class TestThrottle:
         serve(look_closer, "e")
         assert throttle._counts == {("e", 20_000): 1}
 
+    @pytest.mark.parametrize(("users", "kept"), [(10_000, 10_001), (10_001, 1)])
+    def test_ten_thousand_users_are_told_apart(self, users: int, kept: int) -> None:
+        throttle._counts |= {(f"user-{number}", 20_000): 1 for number in range(users)}
+        serve(look_closer, "ada")
+        assert len(throttle._counts) == kept
+
 
 @pytest.mark.part("JOB-3")
 class TestIdempotencyScope:

@@ -8,10 +8,11 @@ import pytest
 from pydantic import field_validator
 
 from snapforge.aws.idempotency import Replay
-from snapforge.http import Body, ClientInfo, Query, Response, accepted, endpoint, respond
+from snapforge.http import Body, ClientInfo, Query, Response, accepted, created, endpoint, respond
 from snapforge.http.request import Request
 from snapforge.identity.service import sessions
-from snapforge.kit.errors import Conflict, RateLimited
+from snapforge.kit import ids
+from snapforge.kit.errors import Conflict, NotFound, RateLimited
 from snapforge.kit.permissions import Permission, Principal
 from snapforge.kit.schema import Schema
 from tests.support.http import LambdaContext, event
@@ -170,6 +171,32 @@ class TestHeaders:
         assert other["statusCode"] == 200
         assert other["headers"]["etag"] != first["headers"]["etag"]
 
+    def test_a_state_keeps_its_etag_across_releases(self) -> None:
+        """Or every poller would be sent everything anew after each."""
+        assert got("plain")["headers"]["etag"] == '"2756a557b4acbe939c3a"'
+
+    @pytest.mark.parametrize(
+        ("made", "status"),
+        [
+            (respond(None), 204),
+            (respond(Thing(name="x")), 200),
+            (respond(Thing(name="x"), status=203), 203),
+            (respond(None, status=205), 205),
+            (Response(Thing(name="x")), 200),
+            (created(Thing(name="x"), at="/v1/things/x"), 201),
+            (accepted(Thing(name="x")), 202),
+        ],
+    )
+    def test_a_response_has_the_usual_status_of_its_sort_unless_another_is_named(
+        self, made: Response, status: int
+    ) -> None:
+        assert made.status == status
+
+    def test_only_where_there_is_an_address_is_it_told(self) -> None:
+        assert accepted(Thing(name="x")).headers == {}
+        assert accepted(Thing(name="x"), at="/v1/x").headers == created(Thing(name="x"), at="/v1/x").headers
+        assert created(Thing(name="x"), at="/v1/x").headers == {"location": "/v1/x"}
+
     def test_members_without_a_value_are_left_out(self) -> None:
         assert got("plain")["body"] == '{"name":"plain"}'
 
@@ -252,6 +279,28 @@ class TestReading:
     @pytest.mark.parametrize(("length", "status"), [(64, 200), (65, 404)])
     def test_an_id_has_64_characters_at_most(self, length: int, status: int) -> None:
         assert got("x" * length)["statusCode"] == status
+
+    @pytest.mark.parametrize(
+        ("job_id", "status"),
+        [("job_01JD8Z4Q0V4S2M7N5K3T9W6X1Y", 200), ("org_01JD8Z4Q0V4S2M7N5K3T9W6X1Y", 404), ("job_1", 404)],
+    )
+    def test_an_id_of_another_kind_is_as_absent_as_an_unknown_one(self, job_id: str, status: int) -> None:
+        """By the route's own code, so that a client sees one way of not being there; the table is not asked."""
+
+        class NoSuchJob(NotFound):
+            code = "job_not_found"
+
+        @endpoint("GET /v1/jobs/{job_id}", public=True, raises=(Conflict, NoSuchJob))
+        def typed(job_id: ids.JobId) -> Thing:
+            """A job."""
+            return Thing(name=job_id)
+
+        answered = typed(event("GET", f"/v1/jobs/{job_id}", path_parameters={"job_id": job_id}), LambdaContext())
+        assert answered["statusCode"] == status
+        assert json.loads(answered["body"]).get("code") == (None if status == 200 else "job_not_found")
+
+    def test_whoever_sends_too_much_is_told_how_much_is_taken(self) -> None:
+        assert "256 KiB" in json.loads(posted('"' + "x" * 300_000 + '"')["body"])["fix"]
 
     @pytest.mark.parametrize(("more", "status"), [(0, 201), (1, 413)])
     def test_a_body_has_256_kib_at_most(self, more: int, status: int) -> None:

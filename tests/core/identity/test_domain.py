@@ -1,5 +1,6 @@
 """The decisions of identity, without I/O."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -47,6 +48,18 @@ class TestAddresses:
         with pytest.raises(ValueError, match="no e-mail address"):
             domain.normalise_email(typed)
 
+    @pytest.mark.parametrize(("letters", "taken"), [(189, True), (190, False)])
+    def test_an_address_has_254_characters_at_most(self, letters: int, taken: bool) -> None:
+        """RFC 5321's path, of which the local part may have 64 and a label 63."""
+        host = ".".join([*["a" * 63] * 2, "a" * (letters - 2 * 64 - 4), "com"])
+        address = f"{'x' * 64}@{host}"
+        assert len(address) == letters + 65
+        if taken:
+            assert domain.normalise_email(address) == address
+        else:
+            with pytest.raises(ValueError, match="no e-mail address"):
+                domain.normalise_email(address)
+
     @settings(deadline=None)
     @given(
         st.text(max_size=80)
@@ -77,12 +90,19 @@ class TestPasswords:
         assert domain.password_fault("a kingfisher on three stones", "ada@example.com") is None
         assert domain.password_fault("x" * 197 + "abc", "ada@example.com") is None
 
-    @pytest.mark.parametrize("password", ["", "short", "x" * 9, "abcd" * 51])
+    @pytest.mark.parametrize("password", ["four words", "abcd" * 50])
+    def test_the_shortest_and_the_longest_are_welcome(self, password: str) -> None:
+        """Of ten and of two hundred characters, four different ones among them."""
+        assert domain.password_fault(password, "ada@example.com") is None
+
+    @pytest.mark.parametrize("password", ["", "short", "five word", "abcd" * 50 + "x"])
     def test_length_counts(self, password: str) -> None:
         """Ten to two hundred characters."""
         assert "10 to 200" in str(domain.password_fault(password, "ada@example.com"))
 
-    @pytest.mark.parametrize("password", ["password123", "PassWord123", "1234567890", "aaaaaaaaaaaa", "abababababab"])
+    @pytest.mark.parametrize(
+        "password", ["password123", "PassWord123", "1234567890", "aaaaaaaaaaaa", "abababababab", "abcabcabcabc"]
+    )
     def test_the_worst_are_refused(self, password: str) -> None:
         """Known ones in any case, and those of hardly any different characters."""
         assert "attackers" in str(domain.password_fault(password, "ada@example.com"))
@@ -287,6 +307,7 @@ class TestLimits:
     def test_an_odd_address_is_counted_as_well(self) -> None:
         """Whatever the edge passed on."""
         assert domain.address_bucket("unknown") == domain.address_bucket("unknown") != domain.address_bucket("other")
+        assert re.fullmatch("[0-9a-f]{32}", domain.address_bucket("x#" * 500))
 
     def test_a_fixed_window(self) -> None:
         """The last one is let in, the next is not; the reset is the window's end."""
@@ -310,4 +331,10 @@ class TestLimits:
 
     def test_an_empty_ring(self) -> None:
         """Nothing counts any more."""
-        assert domain.allowance_of_ring(domain.Limit(2, 10), [0, 0], 100_000).remaining == 2
+        allowance = domain.allowance_of_ring(domain.Limit(2, 10), [0, 0], 100_000)
+        assert (allowance.remaining, allowance.reset_seconds, allowance.exceeded) == (2, 10, False)
+
+    def test_a_request_of_ten_seconds_ago_counts_no_more(self) -> None:
+        """To the millisecond, as the table decides it."""
+        limit = domain.Limit(2, 10)
+        assert [domain.allowance_of_ring(limit, [0, at], 100_000).remaining for at in (90_000, 90_001)] == [2, 1]

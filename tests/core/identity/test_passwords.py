@@ -1,5 +1,7 @@
 """Argon2id."""
 
+import base64
+
 import pytest
 from argon2 import PasswordHasher
 
@@ -13,6 +15,13 @@ class TestPasswordHashes:
     def test_the_parameters_stand_in_the_hash(self) -> None:
         """19 MiB, two passes, one lane, version 19."""
         assert passwords.hash_of("a long sentence").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+    def test_salt_and_hash_are_as_long_as_those_that_nobody_has(self) -> None:
+        """Sixteen and 32 bytes, RFC 9106's; of other lengths the dummy would be renewed, or told apart by its time."""
+        *_, salt, hashed = passwords.hash_of("a long sentence").split("$")
+        *_, nobodys_salt, nobodys = passwords.NOBODYS.split("$")
+        assert [len(base64.b64decode(part + "==")) for part in (salt, hashed)] == [16, 32]
+        assert (len(salt), len(hashed)) == (len(nobodys_salt), len(nobodys))
 
     def test_only_the_password_fits(self) -> None:
         """Also when it is typed in another normal form."""

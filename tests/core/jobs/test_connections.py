@@ -62,6 +62,10 @@ class TestConnections:
         assert (finding.severity, finding.code) == (severity, code)
         assert f"About {placed} of 24 photos" in finding.message
 
+    def test_just_enough_is_enough(self) -> None:
+        core = tuple(range(12))
+        assert codes(found(groups=(core,), registered=core)) == ["unconnected"] * 12
+
     def test_exactly_seventy_percent_may_work(self) -> None:
         """Of 20 photos the worker wants 10."""
         placed = [found(20, groups=(tuple(range(count)),), registered=tuple(range(count)))[0].code for count in (6, 7)]
@@ -79,11 +83,27 @@ class TestConnections:
         one = tuple(range(21))
         assert codes(found(groups=(one, (21, 22, 23)), registered=one)) == ["separate_groups"]
 
-    @pytest.mark.parametrize(("degrees", "told"), [(150, ["one_side"]), (300, []), (None, [])])
-    def test_one_side_is_said_with_its_angle(self, degrees: int | None, told: list[str]) -> None:
+    @pytest.mark.parametrize(
+        ("degrees", "told"), [(150, "150"), (154, "150"), (156, "160"), (299, "300"), (300, None), (None, None)]
+    )
+    def test_one_side_is_said_with_its_angle(self, degrees: int | None, told: str | None) -> None:
+        """To ten degrees: it is no finer known."""
         findings = found(coverage_degrees=degrees)
-        assert codes(findings) == told
-        assert all(f"{degrees} of 360" in finding.message for finding in findings)
+        assert codes(findings) == (["one_side"] if told else [])
+        assert all(f"about {told} of 360" in finding.message for finding in findings)
+
+    def test_of_photos_that_find_no_place_no_angle_is_told(self) -> None:
+        findings = found(groups=(), registered=(), coverage_degrees=100)
+        assert codes(findings) == ["photos_do_not_connect"] + ["unconnected"] * 24
+
+    @pytest.mark.parametrize(
+        ("photos", "degrees", "film"), [(24, 57, True), (24, 58, False), (100, 119, True), (100, 120, False)]
+    )
+    def test_steps_of_less_than_two_and_a_half_degrees_on_a_short_way_are_a_film(
+        self, photos: int, degrees: int, film: bool
+    ) -> None:
+        """24 photos are 23 steps, of 57.5 degrees; from a third of a turn on it is a thorough capture."""
+        assert ("video_frames" in codes(found(photos, coverage_degrees=degrees))) == film
 
     def test_frames_of_a_film_are_noticed(self) -> None:
         assert "video_frames" in codes(found(coverage_degrees=40))

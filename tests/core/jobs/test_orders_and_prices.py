@@ -111,6 +111,10 @@ class TestPrices:
     def test_a_scene_costs_by_its_photos(self, photos: int, preset: Preset, credits: int) -> None:
         assert pricing.price(scene(photos, preset)).credits == credits
 
+    def test_a_scene_and_a_lora_are_delivered_whole(self) -> None:
+        assert pricing.price(scene()).charge(1) == pricing.price(scene()).credits
+        assert pricing.price(trained(300)).charge(1) == pricing.price(trained(300)).credits
+
     def test_only_what_is_delivered_is_charged(self) -> None:
         price = pricing.Price(credits=8, parts=4)
         assert [price.charge(parts) for parts in (-1, 0, 1, 3, 4, 9)] == [0, 0, 2, 6, 8, 8]
@@ -150,6 +154,12 @@ class TestQuotes:
         token = quotes.sign(self.QUOTE, KEY, NOW)
         assert quotes.read(token, [KEY], NOW + timedelta(minutes=15) - timedelta(seconds=1)) == self.QUOTE
         assert quotes.read(token, [KEY], NOW + timedelta(minutes=15)) is None
+
+    @pytest.mark.parametrize("years", [-30, 30])
+    def test_time_is_judged_by_our_one_clock_alone(self, years: int) -> None:
+        """Not by that of the host, which the library asks."""
+        now = NOW + timedelta(days=365 * years)
+        assert quotes.read(quotes.sign(self.QUOTE, KEY, now), [KEY], now) == self.QUOTE
 
     def test_a_quote_of_the_key_before_the_rotation_is_honoured(self) -> None:
         token = quotes.sign(self.QUOTE, KEY, NOW)
@@ -198,6 +208,13 @@ class TestReceipts:
         assert total.cost_micro_usd == 1_222_000
         assert (total.gpu_seconds, total.interruptions, total.released) == (3600, 2, 20)
         assert total.instances == ["g6.2xlarge"]
+
+    def test_seconds_are_told_to_the_millisecond(self) -> None:
+        """Of an attempt, and of a run whose attempts were kept finer."""
+        spent = receipts.of_usage(1, self.usage(1.23456, "local"))
+        assert spent.seconds == 1.235
+        finer = [spent.model_copy(update={"seconds": seconds}) for seconds in (1.00012, 2.00034)]
+        assert receipts.total(finer, attempts=2, credits=1, charged=1).gpu_seconds == 3.0
 
     def test_an_unknown_instance_has_no_invented_cost(self) -> None:
         died = receipts.of_times(1, NOW, NOW + timedelta(seconds=90))
@@ -272,7 +289,8 @@ class TestPreflight:
         assert [preflight.needed(photos) for photos in (8, 16, 17, 18, 300)] == [8, 8, 9, 9, 150]
 
     @pytest.mark.parametrize(
-        ("count", "code"), [(0, "too_few_photos"), (1, "too_few_photos"), (301, "too_many_photos")]
+        ("count", "code"),
+        [(0, "too_few_photos"), (1, "too_few_photos"), (7, "too_few_photos"), (301, "too_many_photos")],
     )
     def test_photos_that_cannot_become_a_model_block_it(self, count: int, code: str) -> None:
         blocker = preflight.blocked(preflight.examine(self.photos(count), []))
@@ -280,8 +298,9 @@ class TestPreflight:
         assert blocker.code == code
         assert blocker.fix
 
-    def test_few_photos_are_a_warning(self) -> None:
-        findings = preflight.examine(self.photos(8), [])
+    @pytest.mark.parametrize("count", [8, 19])
+    def test_few_photos_are_a_warning(self, count: int) -> None:
+        findings = preflight.examine(self.photos(count), [])
         assert preflight.blocked(findings) is None
         assert [finding.code for finding in findings] == ["few_photos"]
 

@@ -15,7 +15,7 @@ from snapforge.contracts.tickets import Ticket
 from tests.gpu_batch.frame.test_modules import never
 from tests.gpu_batch.frame.warm import work
 from worker.engines.base import Drawing
-from worker.errors import WorkerError
+from worker.errors import Interrupted, WorkerError
 from worker.signals import Stop
 from worker.usage import Meter
 from worker.warm.in_flight_job import BatchKey, InFlightJob
@@ -133,7 +133,8 @@ class Scenario:
     def __init__(self, micro_batch: int = 4) -> None:
         self.kept: list[Any] = []
         self.failed: list[tuple[int, str]] = []
-        self.renderer = BatchRenderer(Stop(None, never), micro_batch, self._keep, self._fail)
+        self.stop = Stop(None, never)
+        self.renderer = BatchRenderer(self.stop, micro_batch, self._keep, self._fail)
 
     def _keep(self, job: InFlightJob, index: int, picture: Any) -> None:
         del index
@@ -191,6 +192,7 @@ class TestMicroBatch:
         job = scenario.job(10, count=8)
         scenario.draw(engine, job)
         assert [len(seeds) for seeds in engine.drawn] == [8, 4, 2, 2, 2, 2]
+        assert engine.drawn[0] == list(range(10, 18))
         assert (len(scenario.kept), scenario.failed) == (8, [])
         assert scenario.renderer.capacity(job.key) == 2
         assert scenario.renderer.capacity(key(adapters=(lora("a"),))) == 2
@@ -214,6 +216,56 @@ class TestMicroBatch:
         assert scenario.failed == [(3, "unexpected_error")]
         assert sorted(scenario.kept) == ["picture 1", "picture 2", "picture 4"]
         assert scenario.renderer.capacity(key()) == 4
+
+    def test_the_log_tells_what_the_engine_raised(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Not only what it means to the customer."""
+
+        def fails(seeds: Sequence[int]) -> None:
+            raise ZeroDivisionError("in the engine")
+
+        scenario = Scenario()
+        scenario.draw(Engine(fails), scenario.job(1))
+        (record,) = [record for record in caplog.records if record.message.startswith("a picture failed")]
+        assert record.exc_info
+        assert isinstance(record.exc_info[1], ZeroDivisionError)
+
+    def test_one_who_has_to_stop_does_not_look_for_who_raised(self) -> None:
+        """The engine may well raise because the machine is taken away."""
+        scenario = Scenario()
+
+        def fails(seeds: Sequence[int]) -> None:
+            scenario.stop.request(Interrupted())
+            raise ZeroDivisionError
+
+        engine = Engine(fails)
+        with pytest.raises(Interrupted):
+            scenario.draw(engine, scenario.job(1), scenario.job(2))
+        assert (len(engine.drawn), scenario.failed) == (1, [])
+
+    def test_between_two_steps_it_stops_as_well(self) -> None:
+        scenario = Scenario()
+        engine = Engine(after_step=lambda done: scenario.stop.request(Interrupted()))
+        with pytest.raises(Interrupted):
+            scenario.draw(engine, scenario.job(1, steps=4))
+        assert (len(engine.drawn), scenario.kept) == (1, [])
+
+    def test_an_engine_that_gives_fewer_pictures_than_it_was_asked_for_is_no_silent_loss(self) -> None:
+        """Their jobs would wait for them until their deadlines."""
+        scenario, engine = Scenario(), Engine()
+        engine.draw = cast(Any, lambda drawings, seeds, on_step: ["picture"] * (len(seeds) - 1))
+        with pytest.raises(ValueError, match="shorter"):
+            scenario.draw(engine, scenario.job(1), scenario.job(2))
+
+    def test_what_nobody_wants_is_not_drawn(self) -> None:
+        """Ended, failing or canceled already; the rest of the micro-batch is."""
+        scenario, engine = Scenario(), Engine()
+        ended, failing, canceled, wanted = (scenario.job(seed) for seed in (1, 2, 3, 4))
+        ended.ended = failing.failing = True
+        canceled.canceled.set()
+        scenario.draw(engine, ended, failing, canceled)
+        assert (engine.drawn, scenario.failed) == ([], [(3, "canceled")])
+        scenario.draw(engine, ended, wanted)
+        assert (engine.drawn, scenario.kept) == ([[4]], ["picture 4"])
 
     @pytest.mark.parametrize("text", ["CUDA error: an illegal access", "CUBLAS_STATUS_FAILED", "CUDNN_STATUS_FAILED"])
     def test_a_device_error_blames_nobody(self, text: str) -> None:

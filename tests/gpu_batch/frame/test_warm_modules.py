@@ -4,12 +4,13 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from time import monotonic, sleep
 from typing import Any, cast
 
 import pytest
 
 from snapforge.contracts.manifest import Manifest
-from snapforge.contracts.tickets import BEAT, CANCELED, LOST_SECONDS, Ticket
+from snapforge.contracts.tickets import BEAT, BEAT_SECONDS, CANCELED, LOST_SECONDS, Ticket
 from tests.gpu_batch.frame.warm import work
 from worker.signals import GRACE_S, Stop
 from worker.storage import Missing, Storage
@@ -74,8 +75,8 @@ class TestChoice:
     def test_the_loaded_model_goes_on_until_another_has_waited_long(self) -> None:
         """For 20 s; an urgent job swaps at once. The reduced model is another one than the whole."""
         old, new = WaitingJob("old", model="other", arrived=0.0), WaitingJob("new", arrived=5.0)
-        assert chosen(old, new, now=19.0) == {"new": 1}
-        assert chosen(old, new, now=21.0) == {"old": 1}
+        assert chosen(old, new, now=19.9) == {"new": 1}
+        assert chosen(old, new, now=20.0) == {"old": 1}
         assert chosen(WaitingJob("rush", model="other", priority=0), new) == {"rush": 1}
         reduced = WaitingJob("reduced", reduced=True, arrived=0.0)
         assert chosen(reduced, new, now=19.0) == {"new": 1}
@@ -91,7 +92,15 @@ class TestChoice:
     @pytest.mark.part("JOB-12")
     @pytest.mark.parametrize(
         ("total", "weights", "parts"),
-        [(10, [1, 1, 1], [4, 3, 3]), (7, [0, 0], [4, 3]), (0, [1, 2], [0, 0]), (5, [8, 1, 1], [4, 1, 0])],
+        [
+            (10, [1, 1, 1], [4, 3, 3]),
+            (11, [1, 1, 1], [4, 4, 3]),
+            (7, [0, 0], [4, 3]),
+            (0, [1, 2], [0, 0]),
+            (5, [8, 1, 1], [4, 1, 0]),
+            (8, [1, 2, 4], [1, 2, 5]),
+            (9, [4, 2, 1], [5, 3, 1]),
+        ],
     )
     def test_what_is_shared_out_adds_up(self, total: int, weights: list[int], parts: list[int]) -> None:
         """The rests decide, then the order."""
@@ -161,7 +170,7 @@ class Scenario:
 @pytest.mark.part("JOB-4")
 class TestHeartbeat:
     def test_beats_come_often_enough_and_only_of_what_is_claimed(self) -> None:
-        """Ten minutes of ticks: never longer than the contract says, far from what counts as lost."""
+        """Ten minutes of ticks, one a second: never longer than the contract says, far from what counts as lost."""
         scenario = Scenario()
         times = []
         for second in range(100, 700):
@@ -171,16 +180,21 @@ class TestHeartbeat:
         assert {uri.rpartition("/")[2] for uri in scenario.storage.written} == {BEAT}
         assert all("/a/" in uri for uri in scenario.storage.written)
         gaps = {later - earlier for earlier, later in pairwise(times)}
+        assert gaps == {BEAT_SECONDS - 1}
         assert max(gaps) + TICK_S <= 20
         assert max(gaps) < LOST_SECONDS / 3
         assert json.loads(scenario.storage.objects[scenario.claimed.prefix + BEAT])["batch_job_id"] == "warm-1"
 
     def test_messages_stay_invisible_claimed_or_not(self) -> None:
-        """Two tries before the queue's own time is over."""
+        """Every forty seconds: two tries more before the queue's own time is over."""
         scenario = Scenario()
+        extended = []
         for second in range(601):
+            before = len(scenario.queues.calls)
             scenario.heartbeat.tick(float(second))
-        assert len(scenario.queues.calls) >= 2 * 600 / VISIBILITY_S
+            extended += [second] * (len(scenario.queues.calls) - before)
+        assert extended == list(range(40, 601, 40))
+        assert VISIBILITY_S == 3 * 40
         assert all(sorted(call) == ["receipt-a", "receipt-b"] for call in scenario.queues.calls)
 
     @pytest.mark.part("JOB-5")
@@ -193,6 +207,42 @@ class TestHeartbeat:
             scenario.heartbeat.tick(float(second))
         assert scenario.claimed.canceled.is_set()
         assert not scenario.unclaimed.canceled.is_set()
+
+    @pytest.mark.part("JOB-5")
+    def test_the_store_is_asked_for_a_cancel_every_three_seconds_until_there_is_one(self) -> None:
+        """A request costs, and a job that is canceled stays so."""
+        scenario = Scenario()
+        asked: list[int] = []
+        read = scenario.storage.read
+
+        def noting(uri: str) -> bytes:
+            asked.append(second)
+            return read(uri)
+
+        scenario.storage.read = cast(Any, noting)
+        for second in range(100, 110):
+            scenario.heartbeat.tick(float(second))
+        assert asked == [100, 103, 106, 109]
+        scenario.storage.write(scenario.claimed.prefix + CANCELED, b"{}", "application/json")
+        for second in range(110, 130):
+            scenario.heartbeat.tick(float(second))
+        assert asked == [100, 103, 106, 109, 112]
+        assert scenario.claimed.canceled.is_set()
+
+    def test_it_ticks_by_itself_while_the_worker_works(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("worker.warm.heartbeat.TICK_S", 0.005)
+        scenario = Scenario()
+        with scenario.heartbeat:
+            end = monotonic() + 5.0
+            while not scenario.storage.written and monotonic() < end:
+                sleep(0.005)
+        assert scenario.storage.written == [scenario.claimed.prefix + BEAT]
+
+    def test_what_has_ended_is_beaten_for_no_more(self) -> None:
+        scenario = Scenario()
+        scenario.claimed.ended = True
+        scenario.heartbeat.tick(100.0)
+        assert scenario.storage.written == []
 
     def test_a_drawing_that_does_not_come_back_is_given_up(self) -> None:
         """Long after the deadline of what is being drawn, not of what is drawn, and not while it may still notice."""

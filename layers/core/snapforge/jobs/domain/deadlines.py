@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from snapforge.jobs.domain.requests import ImageParameters, LoraParameters, Parameters
 
 SHARDS = 8
-GRACE = timedelta(minutes=5)
-"""Between a deadline and the time-outs that back it up (Step Functions, Batch): the sweeper acts first."""
 LOOK_EVERY = timedelta(seconds=60)
 """How often the sweeper holds an unfinished job against the engine's truth."""
 
