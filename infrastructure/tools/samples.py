@@ -113,14 +113,14 @@ def _bus_event(handler: BusEvent, _: Json) -> Json:
 
 def _told(kind: str) -> Json:
     """An event of the house, with the data that its context's events.py shows."""
-    if kind not in _data():
+    if kind not in event_data():
         raise LookupError(f"{kind}: EXAMPLES in its context's events.py shows no data of it")
     found: Json = example_of(Event)
-    return found | {"type": kind, "data": _data()[kind]}
+    return found | {"type": kind, "data": event_data()[kind]}
 
 
 @cache
-def _data() -> dict[str, Json]:
+def event_data() -> dict[str, Json]:
     """An example of each event's data."""
     found: dict[str, Json] = {}
     for context in pkgutil.iter_modules(snapforge.__path__):

@@ -21,6 +21,8 @@ FRAME = (
     *("test_stacks", "test_edge_routes", "test_queues", "test_least_privilege"),
 )
 """The tests of tests/infrastructure that look at every function, row and right."""
+MORE = ("tests/functions/outbox", "tests/core/notifications", "tests/infrastructure/test_messages.py")
+"""Those that look at every outbox and every mail."""
 
 
 class TestCounts:
@@ -66,31 +68,26 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def run_tests(folder: Path, *arguments: str) -> None:
+    """pytest in the copy: something must have run, and passed."""
+    told = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments)
+    assert " passed" in told
+
+
 class TestTheCopy:
     @pytest.mark.timeout(900)
     def test_its_frame_holds(self, tree: Path) -> None:
         """Templates, decorators, rights, imports, rows and paths agree, with all that the recipes added."""
-        files = [f"tests/infrastructure/{name}.py" for name in FRAME]
-        told = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files)
-        assert " passed" in told
+        run_tests(tree, *(f"tests/infrastructure/{name}.py" for name in FRAME))
 
     @pytest.mark.timeout(900)
     def test_what_the_recipes_made_works(self, tree: Path) -> None:
-        """Their own tests, and those that every route gets for free."""
-        own = sorted(
-            {c.path for r in RECIPES for c in r.changes if c.path.startswith(("tests/functions", "tests/core"))}
-        )
+        """Their own tests, and those that every route, outbox and mail gets for free."""
+        changed = {change.path for recipe in RECIPES for change in recipe.changes}
+        own = sorted(path for path in changed if path.startswith(("tests/functions", "tests/core")))
         assert len(own) >= 4
-        told = run(
-            tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *own, "tests/functions/outbox"
-        )
-        assert " passed" in told
-        new = "create_batch or list_orgs"
-        told = run(
-            tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", new,
-            "tests/functions/test_every_route.py",
-        )  # fmt: skip
-        assert " passed" in told
+        run_tests(tree, *own, *MORE)
+        run_tests(tree, "-k", "create_batch or list_orgs", "tests/functions/test_every_route.py")
 
     @pytest.mark.full
     @pytest.mark.timeout(900)

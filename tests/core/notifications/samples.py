@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from infrastructure.tools.samples import event_data
 from snapforge.kit.events import Event
 from snapforge.messages import catalogue
 from snapforge.messages.domain import Channel, Message, MessageContext
@@ -42,8 +43,9 @@ LORA = {"id": "lora_1", "name": "My mug", "trigger": "ohwx mug"}
 
 
 def news(event: str, /, **changes: Any) -> Event:
-    """The sample of a type of event, with changes."""
-    return Event(type=event, org_id=ORG, data=SAMPLES[event] | changes)
+    """The sample of a type of event, with changes; of others, the example that its context shows."""
+    data = SAMPLES[event] if event in SAMPLES else {"email": "robin@example.com", **event_data()[event]}
+    return Event(type=event, org_id=ORG, data=data | changes)
 
 
 EVENTS = [
@@ -55,6 +57,7 @@ EVENTS = [
     *(news("job.failed", kind=kind, failure=BROKEN) for kind in ("image", "scene", "lora")),
     news("job.failed", failure=UNREADABLE, released=0),
     news("job.failed", charged=3),
+    *(news(event) for event in catalogue.events(Channel.mail) if event not in SAMPLES),
 ]
 CALLED_FOR = [(message, event) for event in EVENTS for message in catalogue.of(event, Channel.mail)]
 """Every mail in each of its forms."""
