@@ -208,6 +208,14 @@ class TestSignedLinks:
         assert made[0] == made[1] != made[2]
         assert verify(made[0]) == clock.epoch(start) + 75 * 60
 
+    @pytest.mark.parametrize(("seconds", "minutes"), [(0, 60), (1, 75), (900, 75), (901, 90)])
+    def test_a_link_lives_an_hour_and_up_to_the_next_quarter(
+        self, monkeypatch: pytest.MonkeyPatch, seconds: int, minutes: int
+    ) -> None:
+        start = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=seconds))
+        assert delivery.expiry() == start + timedelta(minutes=minutes)
+
     def test_an_altered_link_does_not_verify(self, aws: Aws) -> None:
         url = delivery.sign("assets/ab/abc.glb", expires_in=timedelta(days=7))
         ends = str(verify(url))

@@ -26,11 +26,13 @@ class Ring:
 
     def __init__(self, current: dict[str, str], previous: dict[str, str] | None) -> None:
         self.now = self.cached = {"current": current, "previous": previous}
+        self.age = 60.0
+        """Seconds since the process has read it."""
 
     def read(self, name: str, *, at_most: float = secrets.KEPT_SECONDS) -> dict[str, Any]:
-        """A short patience reads anew."""
+        """Anew where it is older than the caller's patience."""
         assert name == "session-keys"
-        if at_most < secrets.KEPT_SECONDS:
+        if at_most < self.age:
             self.cached = self.now
         return self.cached
 
@@ -83,16 +85,19 @@ class TestAccessTokens:
     def test_nothing_longer_is_even_decoded(self, ring: Ring, claims: Claims) -> None:
         """2048 characters hold any token of ours, though the signature of a longer one would fit."""
         token = access_tokens.issue(claims)
-        room = access_tokens.MAX_LENGTH - len(token) - 20
 
         def padded(length: int) -> str:
-            return altered(token, lambda payload: payload.update(more="x" * length))
+            """A token of that length or, where base64 has none, one more."""
+            return next(
+                found
+                for letters in range((length - len(token)) * 3 // 4 - 40, length - len(token))
+                if len(found := altered(token, lambda payload: payload.update(more="x" * letters))) >= length  # noqa: B023 - called now
+            )
 
-        fits = padded(room * 3 // 4)
-        assert access_tokens.MAX_LENGTH - 60 < len(fits) <= access_tokens.MAX_LENGTH
-        assert access_tokens.read(fits) == claims
+        assert len(padded(2047)) <= 2048
+        assert access_tokens.read(padded(2048)) == claims
         with pytest.raises(Unauthenticated) as refused:
-            access_tokens.read(padded(room * 3 // 4 + 60))
+            access_tokens.read(padded(2049))
         assert refused.value.headers == access_tokens.CHALLENGE
 
     def test_a_clock_that_runs_ahead_elsewhere_is_no_harm(
@@ -185,6 +190,18 @@ class TestKeyRotation:
         token = access_tokens.issue(claims)
         ring.cached = {"current": K1, "previous": None}
         assert access_tokens.read(token) == claims
+
+    @pytest.mark.parametrize(("age", "read"), [(10.0, False), (10.1, True)])
+    def test_invented_keys_cost_a_look_in_ten_seconds(self, ring: Ring, claims: Claims, age: float, read: bool) -> None:
+        """Whoever sends them makes us ask Secrets Manager no more often than that."""
+        ring.now = ring.cached = {"current": K2, "previous": K1}
+        token = access_tokens.issue(claims)
+        ring.cached, ring.age = {"current": K1, "previous": None}, age
+        if read:
+            assert access_tokens.read(token) == claims
+        else:
+            with pytest.raises(Unauthenticated):
+                access_tokens.read(token)
 
     def test_a_known_kid_with_another_key_is_refused(self, ring: Ring, claims: Claims) -> None:
         """The signature decides, not the name."""

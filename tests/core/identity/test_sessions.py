@@ -180,6 +180,16 @@ class TestAccess:
         assert second.principal
         assert len(sessions._standings) == 1
 
+    @pytest.mark.parametrize(("users", "kept"), [(9_999, 10_000), (10_000, 1)])
+    def test_ten_thousand_users_are_remembered(
+        self, aws: Aws, monkeypatch: pytest.MonkeyPatch, users: int, kept: int
+    ) -> None:
+        somebody = people.verified()
+        other = domain.Standing(epoch=1, ended={}, verified=True)
+        monkeypatch.setattr(sessions, "_standings", {f"usr_{number}": (0.0, other) for number in range(users)})
+        assert somebody.principal
+        assert len(sessions._standings) == kept
+
 
 class TestRefresh:
     """Rotation."""
@@ -492,3 +502,30 @@ class TestLogOut:
             sessions.log_out(cookie_of(opened), OURS)
         with pytest.raises(Unauthenticated):
             sessions.principal_of_session(others[1].body.access_token)
+
+    @pytest.mark.parametrize(("ended", "all_end"), [(49, False), (50, True)])
+    def test_fifty_ended_sessions_fit_into_a_row(self, aws: Aws, ended: int, all_end: bool) -> None:
+        somebody = people.verified()
+        other = people.log_in(somebody.email)
+        later = clock.epoch(clock.now()) + 300
+        row = store.Standing(pk=store.user_pk(somebody.opened.body.user_id), sk="epoch")
+        row.update(actions=[store.Standing.ended.set({f"ses_{number}": later for number in range(ended)})])
+        sessions.log_out(cookie_of(somebody.opened), OURS)
+        standing = store.standing_of(somebody.opened.body.user_id)
+        assert standing is not None
+        assert (standing.epoch, len(standing.ended)) == ((2, 0) if all_end else (1, ended + 1))
+        if all_end:
+            with pytest.raises(SessionOver):
+                refresh(other)
+
+    def test_it_is_remembered_a_minute_longer_than_its_last_token_lives(
+        self, aws: Aws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Clocks of hosts differ."""
+        somebody = people.verified()
+        now = clock.now()
+        monkeypatch.setattr(clock, "now", lambda: now)
+        sessions.log_out(cookie_of(somebody.opened), OURS)
+        standing = store.standing_of(somebody.opened.body.user_id)
+        assert standing is not None
+        assert list(standing.ended.values()) == [clock.epoch(now) + 10 * 60 + 60]

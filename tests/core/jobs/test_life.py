@@ -65,9 +65,9 @@ class TestLife:
         assert not Lifecycle(run=2).awaits(1, 1)
         assert not Lifecycle(state=JobState.canceled).awaits(1, 1)
 
-    def test_a_lost_execution_is_replaced_a_few_times(self) -> None:
+    def test_a_lost_execution_is_replaced_three_times(self) -> None:
         living: Lifecycle | None = Lifecycle()
-        for count in range(lifecycle.MAX_RECOVERIES):
+        for count in range(3):
             assert living is not None
             assert living.recovery == count
             living = lifecycle.recover(living)
@@ -141,8 +141,8 @@ class TestRetries:
 
     def test_waits_have_a_cap(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(failures, "MAX_ATTEMPTS", 100)
-        again = failures.next_attempt((Transient,) * 50, reduced=False)
-        assert again == failures.NextAttempt(failures.BACKOFF_CAP_SECONDS, reduced=False)
+        again = [failures.next_attempt((Transient,) * count, reduced=False) for count in (3, 4, 50)]
+        assert [one.wait_seconds for one in again if one] == [80, 300, 300]
 
     @pytest.mark.parametrize(
         ("exit_code", "reason", "category"),
@@ -280,6 +280,16 @@ class TestProgress:
         assert progress.eta_seconds(JobState.running, self.told(eta=None), 500, begun) == 470
         assert progress.eta_seconds(JobState.running, self.told(eta=None), 500, None) == 500
         assert progress.eta_seconds(JobState.queued, None, 500, None) == 500
+
+    @pytest.mark.parametrize("state", [JobState.succeeded, JobState.failed, JobState.canceled])
+    def test_what_has_ended_has_no_eta(self, state: JobState) -> None:
+        assert progress.eta_seconds(state, self.told(), 500, NOW) is None
+        assert progress.eta_seconds(state, None, 500, NOW) is None
+
+    def test_what_is_queued_again_keeps_what_its_last_attempt_told(self) -> None:
+        assert progress.eta_seconds(JobState.queued, self.told(eta=0), 500, NOW) == 0
+        assert progress.percent(JobState.queued, self.told(3, floor=40)) == 40
+        assert progress.percent(JobState.failed, self.told(98)) == 98
 
     def test_what_takes_longer_than_thought_has_no_eta(self) -> None:
         begun = NOW - timedelta(seconds=1000)
