@@ -9,7 +9,7 @@ from typing import Any
 from infrastructure.local import serving
 from infrastructure.local.batch.api import Api, ClientException
 from infrastructure.local.batch.engine import Engine, Limits
-from infrastructure.local.batch.news import News
+from infrastructure.local.batch.events import StateChanges
 from infrastructure.local.batch.process import Worker
 
 
@@ -47,12 +47,12 @@ def main() -> None:
     settings: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
     folder = Path(settings["folder"])
     worker = Worker(settings["pythons"], settings["base"], settings["forced"], folder, Path(settings["logs"]))
-    news = News(settings["emulator"])
-    engine = Engine(folder / "state.json", worker, Limits(**settings["limits"]), news.tell)
+    changes = StateChanges(settings["emulator"])
+    engine = Engine(folder / "state.json", worker, Limits(**settings["limits"]), changes.tell)
     server = _Server(int(sys.argv[2]), Api(engine))
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     engine.run()
-    news.close()
+    changes.close()
 
 
 if __name__ == "__main__":

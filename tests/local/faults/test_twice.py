@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from infrastructure.local.batch import news
+from infrastructure.local.batch import events as batch_events
 from infrastructure.local.paths import ACCOUNT, REGION
 from infrastructure.local.region import Region
 from tests.local.faults.scenario import LONG, Scenario
@@ -72,7 +72,7 @@ def test_a_job_whose_every_event_and_step_comes_twice(region: Region, scenario: 
     scenario.tell("reports", done, done, progress)
     (batch_id,) = scenario.batch_ids(job_id)
     (described,) = region.client("batch").describe_jobs(jobs=[batch_id])["jobs"]
-    scenario.tell("batch-states", *[json.dumps(news.event(described))] * 2)
+    scenario.tell("batch-states", *[json.dumps(batch_events.event(described))] * 2)
     for _ in range(2):
         region.invoke("dispatch-job", run | {"attempt": 1, "task_token": attempt["task_token"]})
         assert region.invoke("check-job", run)["next"] == "end"

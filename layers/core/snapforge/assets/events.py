@@ -1,4 +1,4 @@
-"""News of the assets context."""
+"""Events of the assets context."""
 
 from snapforge.kit import ids
 from snapforge.kit.events import Event

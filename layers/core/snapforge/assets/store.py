@@ -127,7 +127,7 @@ class AssetRow(AssetsRow, discriminator="Asset"):
 
 
 class Outbox(outbox.OutboxRow, discriminator="Outbox"):
-    """News of this context."""
+    """Events of this context."""
 
     cls = DiscriminatorAttribute()
 

@@ -1,4 +1,4 @@
-"""News of billing."""
+"""Events of billing."""
 
 from snapforge.billing.domain import Account, Grant, Journal
 from snapforge.kit import ids

@@ -3,7 +3,7 @@
 Table `billing`
     org#<id> / account         balances and open grants; written only under its version
     org#<id> / hold#<hold id>  one per hold, kept as the record of how it ended
-    outbox#<event id> / outbox news on its way out
+    outbox#<event id> / an event on its way out
     index `due`                accounts with something that expires, by the next expiry, in DUE_SHARDS partitions
 Table `ledger`, put-only by IAM
     org#<id> / key#<key>       a journal. Its key is its sort key, so that one key cannot have two

@@ -1,4 +1,4 @@
-"""News of jobs. `job.submitted` and `job.retried` start the workflow; the others go to the bus."""
+"""Events of jobs. `job.submitted` and `job.retried` start the workflow; the others go to the bus."""
 
 from typing import TYPE_CHECKING, Any
 

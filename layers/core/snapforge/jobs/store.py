@@ -222,7 +222,7 @@ class IdempotencyRecord(idempotency.IdempotencyRow, discriminator="Idempotency")
 
 
 class Outbox(outbox.OutboxRow, discriminator="Outbox"):
-    """News of this context."""
+    """Events of this context."""
 
     cls = DiscriminatorAttribute()
 

@@ -1,4 +1,4 @@
-"""Events: news of a context, written in the same transaction as the change (outbox) and told on the bus."""
+"""Events: what happened in a context, written in the transaction that made it true (outbox) and published on the bus."""
 
 from datetime import datetime
 from typing import Any

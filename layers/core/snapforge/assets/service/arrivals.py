@@ -1,6 +1,6 @@
 """A file has arrived in S3: checked, converted, measured, and counted exactly once.
 
-S3's news comes at least once and in any order. Everything before the one transaction writes the same bytes to the same
+S3's events come at least once and in any order. Everything before the one transaction writes the same bytes to the same
 keys however often it runs; the transaction goes through once, by the condition that the upload still waits.
 """
 
@@ -50,7 +50,7 @@ class Checked:
 
 
 class _AlreadyChecked(Exception):
-    """Another delivery of the same news was faster."""
+    """Another delivery of the same event was faster."""
 
 
 class _Duplicate(Exception):

@@ -200,7 +200,7 @@ def _expire_one(org_id: str, now: datetime) -> bool:
 def _done(
     org_id: str,
     decide: Callable[[Account], Posting],
-    news: Callable[[Posting], Event] | None = None,
+    event: Callable[[Posting], Event] | None = None,
 ) -> Journal:
     """Decide on the account and write in a transaction of its own. A repeated key returns the first journal."""
 
@@ -209,8 +209,8 @@ def _done(
         posting = decide(stored or Account(org_id))
         tx = Transaction()
         _write(tx, stored, posting)
-        if news is not None:
-            outbox.put(tx, store.Outbox, news(posting))
+        if event is not None:
+            outbox.put(tx, store.Outbox, event(posting))
         tx.commit()
         return posting.journal
 

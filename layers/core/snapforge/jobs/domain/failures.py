@@ -33,16 +33,16 @@ class NextAttempt:
 
 
 def next_attempt(failed: tuple[FailureCategory, ...], *, reduced: bool) -> NextAttempt | None:
-    """What follows the failures of a run so far (the last one is the news); None: the run has failed.
+    """What follows the failures of a run so far (the last one is new); None: the run has failed.
 
     Transient failures are tried up to MAX_ATTEMPTS attempts, with growing waits. Out of memory is tried once more with
     reduced settings. All else would end the same way again.
     """
-    news = failed[-1]
-    if news is FailureCategory.out_of_memory and not reduced:
+    latest = failed[-1]
+    if latest is FailureCategory.out_of_memory and not reduced:
         return NextAttempt(1, reduced=True)
     transient = failed.count(FailureCategory.transient)
-    if news is FailureCategory.transient and transient < MAX_ATTEMPTS:
+    if latest is FailureCategory.transient and transient < MAX_ATTEMPTS:
         return NextAttempt(min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 4 ** (transient - 1)), reduced=reduced)
     return None
 

@@ -53,7 +53,7 @@ class Lifecycle:
         return self.state in FINAL
 
     def awaits(self, run: int, attempt: int) -> bool:
-        """Whether news of this run and attempt still counts."""
+        """Whether a report of this run and attempt still counts."""
         return not self.final and (self.run, self.attempt) == (run, attempt)
 
 

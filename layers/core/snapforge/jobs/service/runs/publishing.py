@@ -1,4 +1,4 @@
-"""Where the outbox's news goes: starts to Step Functions, ends to the bus."""
+"""Where the outbox's events go: starts to Step Functions, ends to the bus."""
 
 from snapforge.aws import bus, states
 from snapforge.contracts.reports import FailureCategory

@@ -122,7 +122,7 @@ def _ended(row: AttemptRow, report: Done | Failed) -> None:
         # Reported before, perhaps by this very message: the workflow may not have heard it.
         states.answer(row.task_token, row.outcome.model_dump(mode="json"))
     if uri := _left_at(row, report):
-        # A cancel may have ended the run before, whose news has not reached the attempt yet.
+        # A cancel may have ended the run before, whose event has not reached the attempt yet.
         costs.note_late(row, uri)
 
 

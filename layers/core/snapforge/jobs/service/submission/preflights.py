@@ -23,7 +23,7 @@ LIMIT = timedelta(seconds=60)
 LOOK_S = 50.0
 """What the looking itself may take, so that its result comes within LIMIT."""
 ASK_AGAIN = timedelta(minutes=15)
-"""A pre-flight that failed, or whose news was lost, is asked for again after this."""
+"""A pre-flight that failed, or whose event was lost, is asked for again after this."""
 KEPT = timedelta(days=30)
 _AT_ONCE = 8
 

@@ -154,7 +154,7 @@ def _answer(tx: tables.Transaction, job: JobRow, key: IdempotencyKey, *, status:
 
 
 def _bind(tx: tables.Transaction, job: JobRow) -> None:
-    """Add the hold, the checks of LoRAs and capture, and the news."""
+    """Add the hold, the checks of LoRAs and capture, and the event."""
     ledger.hold(
         tx,
         org_id=job.org_id,

@@ -22,13 +22,13 @@ from infrastructure.local.paths import ACCOUNT, REGION
 _TRIES = 8
 
 
-class News:
+class StateChanges:
     """A thread that sends events one after the other."""
 
     def __init__(self, emulator: str) -> None:
         self._emulator = emulator
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._run, name="news", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="state-changes", daemon=True)
         self._thread.start()
 
     def tell(self, job: dict[str, Any]) -> None:
