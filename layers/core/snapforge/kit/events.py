@@ -1,4 +1,4 @@
-"""Events: what happened in a context, written in the transaction that made it true (outbox) and published on the bus."""
+"""Events: what happened in a context, written with the change that made it happen (outbox), then put on the bus."""
 
 from datetime import datetime
 from typing import Any
