@@ -102,8 +102,8 @@ def test_nobody_who_chooses_nothing_gets_other_numbers_than_the_makers(model: st
 
 
 @pytest.mark.part("JOB-8")
-def test_only_flux_schnell_knows_a_negative_prompt() -> None:
-    """By a second guidance beside its own; the others are asked without it, and a note says so."""
+def test_only_flux_schnell_promises_to_heed_a_negative_prompt() -> None:
+    """By a second guidance beside its own. Z-Image does so at a guidance above its own alone."""
     assert [name for name, model in IMAGE_MODELS.items() if model.negative_prompt] == ["flux-schnell"]
 
 
