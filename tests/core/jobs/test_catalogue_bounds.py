@@ -101,6 +101,12 @@ def test_nobody_who_chooses_nothing_gets_other_numbers_than_the_makers(model: st
         assert (samples.sample_steps, samples.guidance) == (steps, guidance)
 
 
+@pytest.mark.part("JOB-8")
+def test_only_flux_schnell_promises_to_heed_a_negative_prompt() -> None:
+    """By a second guidance beside its own. Z-Image does so at a guidance above its own alone."""
+    assert [name for name, model in IMAGE_MODELS.items() if model.negative_prompt] == ["flux-schnell"]
+
+
 @pytest.mark.part("JOB-2")
 class TestPrices:
     @pytest.mark.parametrize(("model", "steps"), [("flux-schnell", 4), ("flux2-klein", 4), ("z-image-turbo", 8)])
@@ -257,6 +263,24 @@ class TestServed:
                 by_area = {1_000_000: offer.micro_usd, 500_000: offer.micro_usd // 2, 1: 1}
                 for pixels, cost in by_area.items():
                     assert offer.cost_micro_usd(pixels, 1) == (cost if offer.by_megapixel else offer.micro_usd)
+
+    @pytest.mark.parametrize(
+        ("provider", "model", "million_pixels", "four_million"),
+        [
+            ("together", "flux-schnell", 2_700, 10_800),
+            ("replicate", "flux-schnell", 3_000, 3_000),
+            ("huggingface", "flux-schnell", 3_000, 12_000),
+            ("replicate", "z-image-turbo", 5_000, 20_000),
+        ],
+    )
+    def test_some_charge_by_the_picture_and_some_by_its_pixels(
+        self, provider: str, model: str, million_pixels: int, four_million: int
+    ) -> None:
+        """As they listed it in 2026, in millionths of a dollar."""
+        offer = served(provider, model=model, width=1024, height=1024, steps=4)
+        assert offer is not None
+        found = [offer.cost_micro_usd(1000 * size, 1000 * size) for size in (1, 2)]
+        assert found == [million_pixels, four_million]
 
     def test_a_begun_millionth_of_a_dollar_is_paid_in_full(self) -> None:
         """657,408 pixels at 2,700 a million are 1,775.0016."""
