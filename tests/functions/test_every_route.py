@@ -17,15 +17,8 @@ ROOT = Path(__file__).parents[2]
 ROUTES = endpoints()
 GUARDED = {place: made for place, made in ROUTES.items() if made.permission is not None}
 OWNED = {place: made for place, made in GUARDED.items() if made.signature.path}
-KINDS = {
-    "job_id": "job",
-    "upload_id": "upload",
-    "capture_id": "capture",
-    "lora_id": "lora",
-    "asset_id": "asset",
-    "key_id": "api_key",
-    "preview_id": "preview",
-}
+KINDS = {f"{kind}_id": kind for kind in ids.PREFIXES} | {"key_id": "api_key"}
+"""The kind of thing behind a path's variable."""
 
 
 def _sample(place: str) -> dict[str, Any]:
