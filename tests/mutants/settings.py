@@ -22,6 +22,7 @@ class Environment:
     python: str
     path: str
     coverage: bool
+    preload: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Settings:
 def load(file: Path = FILE, root: Path = ROOT) -> Settings:
     """The settings; Unusable where a package has no source, no test, or an environment that is not there."""
     told = tomllib.loads(file.read_text())
-    environments = {name: Environment(**fields) for name, fields in told["environments"].items()}
+    environments = {
+        name: Environment(**fields | {"preload": tuple(fields["preload"])})
+        for name, fields in told["environments"].items()
+    }
     packages = {name: _package(name, fields, environments, root) for name, fields in told["packages"].items()}
     families = {name: tuple(operators) for name, operators in told["families"].items()}
     # A pattern that matches nothing where none is given.

@@ -98,7 +98,10 @@ def _is_marker(node: Any) -> bool:
 def change(mutant: Mutant, root: Path) -> Change | None:
     """The mutated module; None where it is no Python or says the same as before."""
     before = (root / mutant.module).read_text()
-    after: str = _Planting(mutant.occurrence, operator(mutant.operator)).walk(get_ast(before)).get_code()
+    try:
+        after: str = _Planting(mutant.occurrence, operator(mutant.operator)).walk(get_ast(before)).get_code()
+    except AttributeError:  # cosmic-ray's ExceptionReplacer, at a dotted name in a tuple
+        return None
     try:
         compile(after, mutant.module, "exec", dont_inherit=True)
     except SyntaxError:

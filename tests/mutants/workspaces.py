@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.mutants.forks import Forks
 from tests.mutants.settings import ROOT, Package
 from tests.support.aws import free_port, start_ministack
 
@@ -35,15 +36,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A tree and an emulator."""
+    """A tree and an emulator, and a forked pytest of each environment that was asked for."""
 
     tree: Path
     emulator: str
+    forks: dict[str, Forks] = field(default_factory=dict)
 
     def test(
         self, package: Package, tests: Sequence[str], seconds: float, *options: str, bytecode: bool = False
     ) -> Run:
-        """Run these tests on the tree as it stands, for so long at most."""
+        """Run these tests on the tree as it stands, for so long at most. With `bytecode` in a process of its own, which
+        leaves all modules compiled."""
         folder = self.tree / ".local" / "run"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(self.tree / ".hypothesis" / "examples", ignore_errors=True)  # another mutant's failures
@@ -61,9 +64,16 @@ class Workspace:
         }
         quiet = ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "-m", "not full"]
         ours = ["-p", "tests.mutants.watch", f"--basetemp={folder / 'tmp'}"]
-        command = [package.environment.python, "-m", "pytest", *ours, *quiet, *options, f"@{folder / 'tests'}"]
+        # Plug-ins were imported before the fork.
+        quiet += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        arguments = [*ours, *quiet, *options, f"@{folder / 'tests'}"]
         began = time.monotonic()
-        code, output = _ended(command, self.tree, environment, seconds)
+        if bytecode:
+            command = [package.environment.python, "-m", "pytest", *arguments]
+            code = _ended(command, self.tree, environment, folder / "output", seconds)
+        else:
+            code = self._forked(package).run(arguments, environment, folder / "output", seconds)
+        output = (folder / "output").read_text(errors="replace")
         lines = [json.loads(line) for line in _lines(folder / "watch")]
         return Run(
             code if code is not None else -1,
@@ -73,6 +83,12 @@ class Workspace:
             tuple(dict.fromkeys(line["test"] for line in lines if line["failed"])),
             output[-4000:],
         )
+
+    def _forked(self, package: Package) -> Forks:
+        of = package.environment
+        if of.python not in self.forks:
+            self.forks[of.python] = Forks(of.python, of.path, self.tree, of.preload)
+        return self.forks[of.python]
 
     @contextmanager
     def planted(self, module: str, source: str) -> Iterator[None]:
@@ -91,22 +107,20 @@ def _lines(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def _ended(command: Sequence[str], folder: Path, environment: dict[str, str], seconds: float) -> tuple[int | None, str]:
-    """Exit code (None: it was not done in time) and output; nothing that it started lives on."""
-    log = folder / ".local" / "run" / "output"
+def _ended(command: Sequence[str], folder: Path, environment: dict[str, str], log: Path, seconds: float) -> int | None:
+    """Exit code (None: it was not done in time); nothing that it started lives on."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        code: int | None = process.wait(seconds)
+        return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        code = None
+        return None
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return code, log.read_text(errors="replace")
 
 
 @contextmanager
@@ -117,9 +131,12 @@ def workspace(number: int) -> Iterator[Workspace]:
     _compile(tree)
     port = free_port()
     emulator = start_ministack(HOME / f"emulator-{number}", port)
+    made = Workspace(tree, f"http://127.0.0.1:{port}")
     try:
-        yield Workspace(tree, f"http://127.0.0.1:{port}")
+        yield made
     finally:
+        for forks in made.forks.values():
+            forks.close()
         emulator.kill()
         emulator.wait()
 

@@ -180,6 +180,7 @@ class TestKeeping:
         with held(scenario) as begun:
             for index in range(3):
                 scenario.pool.keep(job, index, "picture")
+            until(lambda: begun)
             time.sleep(SOON_S)
             assert len(begun) == 1
 
