@@ -68,7 +68,10 @@ FAMILIES = {
 TOY = Settings(
     {
         "toy": Package(
-            "toy", ("toy/rules.py",), ("guards",), Environment(sys.executable, f".{os.pathsep}{ROOT}", coverage=True)
+            "toy",
+            ("toy/rules.py",),
+            ("guards",),
+            Environment(sys.executable, f".{os.pathsep}{ROOT}", coverage=True, preload=()),
         )
     },
     FAMILIES,
@@ -293,6 +296,7 @@ number = ["NumberReplacer"]
 python = "python"
 path = "."
 coverage = true
+preload = []
 [packages.toy]
 sources = ["toy/*.py"]
 tests = ["guards"]
