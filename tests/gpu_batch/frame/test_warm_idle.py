@@ -267,7 +267,9 @@ class TestDrawing:
         attempt = claimed(loop.hold(1))
         assert loop.worker._draw_next()
         assert attempt.shown == [(0.25, "Fetching the model")]
-        assert [stage.stage for stage in attempt.meter.stages] == ["load"]
+        (load,) = attempt.meter.stages
+        assert load.stage == "load"
+        assert 0 <= load.seconds < 60
         assert attempt.meter.compute_seconds == 0
 
     def test_a_loaded_model_is_not_told_of(self, loop: Loop) -> None:
