@@ -367,6 +367,13 @@ class TestEndingAll:
         assert told == [[("interrupted", 4.0)], [("canceled", 4.0)], []]
         assert (left, unclaimed.reporter, (tmp_path / "scratch").exists()) == ([75], None, False)
 
+    def test_it_ends_though_its_files_are_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever had stuck may have removed them."""
+        left: list[int] = []
+        monkeypatch.setattr("worker.warm.worker.os._exit", left.append)
+        Loop(tmp_path / "gone", idle_s=9.0).worker._stuck()
+        assert left == [75]
+
 
 @pytest.mark.part("JOB-4")
 class TestBeginning:
