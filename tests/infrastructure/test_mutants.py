@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,12 +81,15 @@ TOY = Settings(
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """The toy, and no emulator."""
     for name, text in {"toy/rules.py": RULES, "guards/test_rules.py": GUARDS, "pyproject.toml": PYPROJECT}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Workspace(tmp_path, "")
+    made = Workspace(tmp_path, "")
+    yield made
+    for forks in made.forks.values():
+        forks.close()
 
 
 def all_of(workspace: Workspace) -> list[Mutant]:
@@ -168,15 +172,28 @@ class TestOperators:
         [
             ("ReplaceComparisonOperator_In_NotIn", "for a in b:\n    c = [d for d in a]\n"),
             ("DropCall", "x = f()\n'words'\nx[0]\n"),
+            ("ReplaceBinaryOperator_Mul_Div", "def f(a, *, b):\n    return lambda c, *, d: a\n"),
         ],
     )
-    def test_leaves_what_is_no_comparison_and_no_call_of_its_own(self, tmp_path: Path, name: str, source: str) -> None:
+    def test_leaves_what_is_no_comparison_no_call_of_its_own_and_no_arithmetic(
+        self, tmp_path: Path, name: str, source: str
+    ) -> None:
         assert self._found(tmp_path, name, source) == []
 
     def test_what_does_not_compile_is_no_mutant(self, tmp_path: Path) -> None:
         source = "for a in b:\n    c = 0x\n"
         assert self._found(tmp_path, "ZeroIterationForLoop", source)
         assert self._made(tmp_path, "ZeroIterationForLoop", source) == []
+
+    def test_a_marker_among_parameters_moves_no_other_mutant(self, tmp_path: Path) -> None:
+        """It is counted by cosmic-ray, which finds the place by its number."""
+        made = self._made(tmp_path, "ReplaceBinaryOperator_Mul_Div", "def f(a, *, b):\n    return a * b\n")
+        assert made == ["def f(a, *, b):\n    return a / b\n"]
+
+    def test_an_exception_of_another_module_in_a_tuple_is_left(self, tmp_path: Path) -> None:
+        source = "try:\n    a()\nexcept (b.C, D):\n    raise\n"
+        made = self._made(tmp_path, "ExceptionReplacer", source)
+        assert [one.splitlines()[2] for one in made] == ["except (b.C, CosmicRayTestingException):"]
 
     def _found(self, folder: Path, name: str, source: str) -> list[Mutant]:
         (folder / "module.py").write_text(source)
@@ -207,6 +224,20 @@ class TestTrial:
         constant = tried(workspace, seen, "LIMIT = 4")
         assert (constant.verdict, constant.tests) == ("killed", 3)
         assert (workspace.tree / "toy" / "rules.py").read_text() == RULES
+
+    def test_an_answer_that_is_kept_is_everybodys(self, workspace: Workspace) -> None:
+        """One test runs the line, and the others live with what it gave; those that run the module come first."""
+        rules = workspace.tree / "toy" / "rules.py"
+        rules.write_text("from functools import cache\n\n\n@cache\n" + RULES[RULES.index("def large") :])
+        guards = workspace.tree / "guards" / "test_rules.py"
+        guards.write_text(
+            "from toy.rules import down, large\n\n\n"
+            "def test_first():\n    large(50)\n\n\ndef test_then():\n    assert large(50)\n\n\n"
+            "def test_other():\n    pass\n\n\ndef test_down():\n    assert down(2) == 0\n"
+        )
+        seen = seen_by(workspace)
+        assert seen.tests(the(workspace, "return count >= 10"))[0] == "guards/test_rules.py::test_down"
+        assert tried(workspace, seen, "return count > 11").tests == 4
 
     def test_one_that_never_ends_is_stopped(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = seen_by(workspace)

@@ -22,7 +22,7 @@ class Environment:
     python: str
     path: str
     coverage: bool
-    preload: tuple[str, ...]
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def load(file: Path = FILE, root: Path = ROOT) -> Settings:
     """The settings; Unusable where a package has no source, no test, or an environment that is not there."""
     told = tomllib.loads(file.read_text())
     environments = {
-        name: Environment(**fields | {"preload": tuple(fields["preload"])})
+        name: Environment(**fields | {"preload": tuple(fields.get("preload", ()))})
         for name, fields in told["environments"].items()
     }
     packages = {name: _package(name, fields, environments, root) for name, fields in told["packages"].items()}

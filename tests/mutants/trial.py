@@ -11,6 +11,7 @@ from tests.mutants.source import Change, Mutant
 from tests.mutants.workspaces import HOME, Run, Workspace
 
 _SLACK = 60.0
+_EACH = 20.0
 _NO_SUCH_TEST = 4
 _NOTICED = (1, 2, 3)
 """pytest's exit codes: a test failed, collection failed, pytest itself failed (a fixture that broke the session)."""
@@ -52,8 +53,10 @@ def trial(
     """Plant the mutant in the workspace's tree, run what reaches it, and stop at the first test that notices."""
     tests = reach.tests(mutant)
     expected = sum(reach.seconds[test] for test in tests)
+    # A test that never ends is a test that fails, long before all of them together have had their time.
+    each = f"--timeout={5 * max(reach.seconds[test] for test in tests) + _EACH}"
     with workspace.planted(mutant.module, change.source):
-        run = workspace.test(package, tests, 3 * expected + _SLACK, "-x")
+        run = workspace.test(package, tests, 3 * expected + _SLACK, "-x", each)
         if run.code == _NO_SUCH_TEST:  # a test's name told a number that the mutant changed: all files, then
             tests = list(reach.seconds)
             leave = [f"--deselect={test}" for test in reach.unsteady]

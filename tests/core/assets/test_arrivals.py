@@ -14,6 +14,7 @@ from PIL import Image
 
 from snapforge.assets import errors, schemas
 from snapforge.assets.domain import CaptureState, UploadState
+from snapforge.assets.pictures import photo
 from snapforge.assets.service import arrivals, captures, uploads
 from snapforge.assets.store import ContentRow, PhotoRow, UploadRow
 from snapforge.aws import s3, tables
@@ -207,6 +208,25 @@ class TestDuplicates:
         assert (refused.code, told[second].duplicate_of) == ("duplicate_photo", first)
         assert "one.jpg" in refused.reason
         assert counts(org_id, capture_id) == (2, 0, 1, 1)
+
+    def test_a_photo_that_is_there_already_is_not_converted_again(
+        self, aws: Aws, org_id: str, capture_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It would cost a second of a CPU each; in another capture it is a photo of its own."""
+        prepared: list[int] = []
+        prepare = photo.prepare
+
+        def noting(data: bytes) -> photo.Prepared:
+            prepared.append(len(data))
+            return prepare(data)
+
+        monkeypatch.setattr(photo, "prepare", noting)
+        data = samples.jpeg(seed=31)
+        for _ in range(2):
+            customer.bring(aws, org_id, data, capture_id=capture_id)
+        assert prepared == [len(data)]
+        customer.bring(aws, org_id, data, capture_id=captures.open_capture(org_id, schemas.CaptureCreate()).id)
+        assert prepared == [len(data)] * 2
 
     def test_all_photos_equal_leave_one(self, aws: Aws, org_id: str, capture_id: str) -> None:
         for _ in range(5):

@@ -144,6 +144,11 @@ class TestVariants:
         assert [decoded(one.body).layer[0][1:3] for one in written] == [(1, 1), (2, 2), (2, 2)]  # type: ignore[attr-defined]
         assert [bool(decoded(one.body).info.get("progressive")) for one in written] == [False, True, False]
 
+    def test_a_thumbnail_costs_no_byte_too_many(self) -> None:
+        """Twenty of them are a page."""
+        image = samples.scene(320, 240)
+        assert len(writing.thumbnail(image).body) < len(samples.encoded(image, quality=82))
+
     def test_transparent_is_white_to_the_last_level(self) -> None:
         made = writing.variants(Image.new("RGBA", (64, 64), (0, 0, 0, 0)))
         assert decoded(made["jpeg"].body).getextrema() == ((255, 255),) * 3

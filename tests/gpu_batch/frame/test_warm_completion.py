@@ -1,5 +1,6 @@
 """How a warm worker keeps pictures and ends attempts while it draws on: without a queue, a store or an engine."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -203,6 +204,15 @@ class TestEnding:
         scenario.settle()
         assert (scenario.deleted, scenario.in_flight.all(), job.ended) == ([], [], True)
         assert not scenario.in_flight.recently_ended(job.prefix)
+
+    def test_one_whose_files_are_gone_ends_all_the_same(
+        self, scenario: Scenario, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        job = scenario.job()
+        shutil.rmtree(cast(Any, job.attempt).folder.parent)
+        scenario.pool.finish(job)
+        scenario.settle()
+        assert (scenario.deleted, caplog.messages) == (["j"], [])
 
     def test_an_attempt_ends_once(self, scenario: Scenario) -> None:
         """What comes after its end is dropped: a second failure, a picture that was still being drawn."""
