@@ -225,7 +225,7 @@ class TestDuplicates:
         for _ in range(2):
             customer.bring(aws, org_id, data, capture_id=capture_id)
         assert prepared == [len(data)]
-        customer.bring(aws, org_id, data, capture_id=captures.open_capture(org_id, schemas.CaptureCreate()).id)
+        customer.bring(aws, org_id, data, capture_id=captures.open_capture(of(org_id), schemas.CaptureCreate()).id)
         assert prepared == [len(data)] * 2
 
     def test_all_photos_equal_leave_one(self, aws: Aws, org_id: str, capture_id: str) -> None:
