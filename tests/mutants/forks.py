@@ -55,6 +55,10 @@ def _run(order: Mapping[str, Any]) -> None:
         os._exit(code)
 
 
+class Gone(RuntimeError):
+    """It ended under a run: what the tests did reached it."""
+
+
 class Forks:
     """The other side: one such process, in a tree."""
 
@@ -74,22 +78,28 @@ class Forks:
     def _listen(self) -> None:
         for line in self._process.stdout or ():
             self._answers.put(line)
+        self._answers.put("")
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> int | None:
-        """pytest's exit code; None where it was not done in time. Nothing that it started lives on."""
+        """pytest's exit code; None where it was not done in time. Nothing that it started lives on. Raises Gone."""
         assert self._process.stdin
         order = {"arguments": list(arguments), "environment": dict(environment), "log": str(log)}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        child = int(self._answers.get(timeout=60))
+        child = self._answer(60)
         try:
-            return int(self._answers.get(timeout=seconds))
+            return self._answer(seconds)
         except Empty:
             _kill(child)
-            self._answers.get()
+            self._answer(60)
             return None
         finally:
             _kill(child)
+
+    def _answer(self, seconds: float) -> int:
+        if not (answer := self._answers.get(timeout=seconds)):
+            raise Gone
+        return int(answer)
 
     def close(self) -> None:
         """End it."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.mutants.forks import Forks
+from tests.mutants.forks import Forks, Gone
 from tests.mutants.settings import ROOT, Package
 from tests.support.aws import free_port, start_ministack
 
@@ -68,11 +68,15 @@ class Workspace:
         quiet += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         arguments = [*ours, *quiet, *options, f"@{folder / 'tests'}"]
         began = time.monotonic()
-        if bytecode:
+        try:
+            if bytecode:
+                raise Gone
+            code = self._forked(package).run(arguments, environment, folder / "output", seconds)
+        except Gone:
+            if gone := self.forks.pop(package.environment.python, None):
+                gone.close()
             command = [package.environment.python, "-m", "pytest", *arguments]
             code = _ended(command, self.tree, environment, folder / "output", seconds)
-        else:
-            code = self._forked(package).run(arguments, environment, folder / "output", seconds)
         output = (folder / "output").read_text(errors="replace")
         lines = [json.loads(line) for line in _lines(folder / "watch")]
         return Run(

@@ -3,6 +3,7 @@
 import errno
 import os
 import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -371,7 +372,9 @@ class TestEndingAll:
         """Whatever had stuck may have removed them."""
         left: list[int] = []
         monkeypatch.setattr("worker.warm.worker.os._exit", left.append)
-        Loop(tmp_path / "gone", idle_s=9.0).worker._stuck()
+        loop = Loop(tmp_path / "gone", idle_s=9.0)
+        shutil.rmtree(tmp_path / "gone", ignore_errors=True)
+        loop.worker._stuck()
         assert left == [75]
 
 

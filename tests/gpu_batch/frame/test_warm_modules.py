@@ -12,6 +12,7 @@ import pytest
 from snapforge.contracts.manifest import Manifest
 from snapforge.contracts.tickets import BEAT, BEAT_SECONDS, CANCELED, LOST_SECONDS, Ticket
 from tests.gpu_batch.frame.warm import work
+from worker.errors import Canceled, DeadlineError, Interrupted
 from worker.signals import GRACE_S, Stop
 from worker.storage import Missing, Storage
 from worker.warm.heartbeat import TICK_S, Heartbeat
@@ -270,3 +271,28 @@ class TestHeartbeat:
         scenario.storage.write = cast(Any, write)
         scenario.heartbeat.tick(101.0)
         assert scenario.storage.written == [scenario.claimed.prefix + BEAT]
+
+
+@pytest.mark.part("JOB-4", "JOB-5")
+class TestStopping:
+    """What an attempt that asks is told."""
+
+    def test_one_that_is_still_drawn_stops_for_its_own_reason_or_the_process(self) -> None:
+        job = Scenario().claimed
+        job.check()
+        job.canceled.set()
+        with pytest.raises(Canceled):
+            job.check()
+        late = Scenario(deadline_s=-1.0).claimed
+        with pytest.raises(DeadlineError):
+            late.check()
+        late._stop.request(Interrupted())  # type: ignore[attr-defined]
+        with pytest.raises(Interrupted):
+            late.check()
+
+    def test_one_whose_pictures_are_all_drawn_is_ended_at_any_rate(self) -> None:
+        """What is left takes a second."""
+        job = Scenario(deadline_s=-1.0).claimed
+        job.canceled.set()
+        job.drawn_count = job.to_draw
+        job.check()

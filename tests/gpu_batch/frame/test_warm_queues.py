@@ -356,6 +356,25 @@ class TestAnothersAttempt:
         assert [(report["type"], report["batch_job_id"]) for report in scenario.reports.bodies] == [("done", "warm-0")]
         assert scenario.sqs.deleted == ["r-standard-0"]
 
+    @pytest.mark.parametrize("finished", [True, False])
+    def test_its_end_is_told_for_twenty_seconds(
+        self, scenario: Scenario, monkeypatch: pytest.MonkeyPatch, finished: bool
+    ) -> None:
+        """The jobs that are being drawn wait meanwhile; told or not, the message stays until it is."""
+        tried: list[float] = []
+
+        def unheard(self: Any, told: Any, *more: Any) -> bool:
+            tried.append(more[-1])
+            return not self.close()
+
+        monkeypatch.setattr(ticket_receiver.Reporter, "done", unheard)
+        monkeypatch.setattr(ticket_receiver.Reporter, "failed", unheard)
+        scenario.claimed_by("warm-0", 3000)
+        if finished:
+            scenario.storage.objects[PREFIX + RESULT] = b"{}"
+        assert not scenario.receiver.claim(scenario.job)
+        assert (tried, scenario.sqs.deleted) == ([20.0], [])
+
     def test_a_canceled_one_is_dropped_without_a_report(self, scenario: Scenario) -> None:
         scenario.claimed_by("warm-0", 3000)
         scenario.storage.objects[PREFIX + CANCELED] = b"{}"
