@@ -1,1 +1,1 @@
-"""Running the house: health now, administration later."""
+"""Running a deployment: health, and what each context owns."""
